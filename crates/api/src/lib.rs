@@ -1,0 +1,1 @@
+//! REST over the log and the store: search, proofs, health, metrics.

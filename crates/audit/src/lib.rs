@@ -1,0 +1,1 @@
+//! The audit model: events, wrappers, and where each value stands in the bytes.

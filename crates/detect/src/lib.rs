@@ -1,0 +1,1 @@
+//! Rules and correlations over the log, in ledger order.

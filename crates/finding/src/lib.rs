@@ -1,0 +1,1 @@
+//! The words between detection and people: findings, severities, techniques, evidence, stories.

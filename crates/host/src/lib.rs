@@ -1,0 +1,1 @@
+//! The world as traits: clock, disk, entropy; real and simulated.

@@ -1,0 +1,1 @@
+//! Inbound edges: audit webhook, file tail, standard input, import.

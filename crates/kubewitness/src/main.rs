@@ -1,0 +1,6 @@
+//! The KubeWitness binary: commands, configuration, wiring, lifecycle.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {}

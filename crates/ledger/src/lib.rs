@@ -1,0 +1,1 @@
+//! The durable, ordered, Merkle-hashed log; the only ground state.

@@ -1,0 +1,1 @@
+//! Kubernetes audit policies: load, evaluate, explain, lint, diff, generate.

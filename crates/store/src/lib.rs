@@ -1,0 +1,1 @@
+//! Columnar segments, manifest, query, retention: a fold over the ledger.

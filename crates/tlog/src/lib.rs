@@ -1,0 +1,1 @@
+//! Transparency-log arithmetic: RFC 6962 hashing, tiles, proofs, signed checkpoints.
