@@ -1,0 +1,1 @@
+//! Any format → the text of a plain audit event.

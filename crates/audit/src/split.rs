@@ -1,0 +1,1 @@
+//! Any input → items with their exact bytes.

@@ -1,0 +1,133 @@
+//! Times of audit events: RFC 3339 text and microseconds since 1970 in UTC.
+
+/// Microseconds since 1970-01-01T00:00:00Z, the precision of the audit API.
+pub type Micros = i64;
+
+const DAY: i64 = 86_400_000_000;
+
+/// Reads an RFC 3339 time of any precision and offset; finer parts than a microsecond are cut off.
+pub fn parse_rfc3339(text: &str) -> Option<Micros> {
+    let bytes = text.as_bytes();
+    let digits = |from: usize, to: usize| -> Option<i64> {
+        bytes
+            .get(from..to)?
+            .iter()
+            .try_fold(0i64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
+    };
+    let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    if !separators.iter().all(|(at, byte)| bytes.get(*at) == Some(byte))
+        || !matches!(bytes.get(10), Some(b'T' | b't' | b' '))
+    {
+        return None;
+    }
+    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
+    let (hour, minute, second) = (digits(11, 13)?, digits(14, 16)?, digits(17, 19)?);
+    if !(1..=12).contains(&month)
+        || day < 1
+        || day > days_in_month(year, month)
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
+        return None;
+    }
+    let (fraction, rest) = fraction(&bytes[19..])?;
+    let seconds =
+        days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_seconds(rest)?;
+    Some(seconds * 1_000_000 + fraction)
+}
+
+/// Writes a time as the API server does: UTC, six decimals, `Z`.
+pub fn format_rfc3339(time: Micros) -> String {
+    let (days, rest) = (time.div_euclid(DAY), time.rem_euclid(DAY));
+    let (year, month, day) = civil_from_days(days);
+    let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+}
+
+fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let Some((b'.', decimals)) = bytes.split_first().map(|(first, rest)| (*first, rest)) else {
+        return Some((0, bytes));
+    };
+    let count = decimals.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if count == 0 {
+        return None;
+    }
+    let micros = (0..6).fold(0, |value, i| value * 10 + if i < count { i64::from(decimals[i] - b'0') } else { 0 });
+    Some((micros, &decimals[count..]))
+}
+
+fn offset_seconds(bytes: &[u8]) -> Option<i64> {
+    match bytes {
+        b"Z" | b"z" => Some(0),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] if [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit()) => {
+            let two = |a: u8, b: u8| i64::from(a - b'0') * 10 + i64::from(b - b'0');
+            let seconds = two(*h1, *h2) * 3600 + two(*m1, *m2) * 60;
+            Some(if *sign == b'-' { -seconds } else { seconds })
+        }
+        _ => None,
+    }
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970 of a date of the Gregorian calendar, by eras of 400 years that begin on 1 March.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn known_times() {
+        for (text, micros) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2026-11-21T23:25:00.371923Z", Some(1_795_303_500_371_923)),
+            ("2026-11-21T23:25:00.371923999Z", Some(1_795_303_500_371_923)),
+            ("2026-11-22T01:25:00.5+02:00", Some(1_795_303_500_500_000)),
+            ("2024-02-29T00:00:00Z", Some(1_709_164_800_000_000)),
+            ("2023-02-29T00:00:00Z", None),
+            ("2026-11-21T23:25:00", None),
+            ("2026-11-21", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_rfc3339(text), micros, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(time in -60_000_000_000_000_000i64..250_000_000_000_000_000) {
+            prop_assert_eq!(parse_rfc3339(&format_rfc3339(time)), Some(time));
+            let other = jiff::Timestamp::from_microsecond(time).unwrap();
+            prop_assert_eq!(parse_rfc3339(&other.to_string()), Some(time));
+        }
+    }
+}
