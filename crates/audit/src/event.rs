@@ -229,18 +229,16 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// `kind` is missing inside an `EventList`, so an event is known by its fields as well.
     fn is_audit_event(&self) -> bool {
-        match self.kind.and_then(Json::text).as_deref() {
-            Some("Event") => {
-                let version = text(self.api_version);
-                version.starts_with("audit.k8s.io/") || self.audit_id.is_some()
-            }
-            Some(_) => false,
-            None => {
-                self.audit_id.is_some() && (self.stage.is_some() || self.verb.is_some() || self.request_uri.is_some())
-            }
-        }
+        let marks = Marks {
+            kind_is_event: self.kind.map(|kind| kind.is_text("Event")),
+            audit_version: text(self.api_version).starts_with("audit.k8s.io/"),
+            audit_id: self.audit_id.is_some(),
+            verb: self.verb.is_some(),
+            stage: self.stage.is_some(),
+            uri: self.request_uri.is_some(),
+        };
+        marks.make_an_event()
     }
 
     /// The exact text of the event.
@@ -351,6 +349,29 @@ impl<'a> Event<'a> {
     /// The authoriser's reason.
     pub fn decision_reason(&self) -> Option<Cow<'a, str>> {
         self.annotation("authorization.k8s.io/reason")
+    }
+}
+
+/// What makes an object an audit event. `kind` is missing inside an `EventList` and in index documents, so an event
+/// is known by its fields as well; a core `Event` has the same kind but no verb and no audit id.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Marks {
+    /// Whether `kind` is `Event`; `None` without a kind.
+    pub(crate) kind_is_event: Option<bool>,
+    pub(crate) audit_version: bool,
+    pub(crate) audit_id: bool,
+    pub(crate) verb: bool,
+    pub(crate) stage: bool,
+    pub(crate) uri: bool,
+}
+
+impl Marks {
+    pub(crate) fn make_an_event(self) -> bool {
+        match self.kind_is_event {
+            Some(true) => self.audit_version || self.audit_id || self.verb,
+            Some(false) => false,
+            None => self.audit_id && (self.stage || self.verb || self.uri) || self.verb && self.stage,
+        }
     }
 }
 

@@ -332,7 +332,7 @@ pub(crate) fn scan(text: &[u8], start: usize) -> Result<usize, Fault> {
 }
 
 /// Checks a key with its colon; returns where its value starts.
-fn scan_key(text: &[u8], at: usize) -> Result<usize, Fault> {
+pub(crate) fn scan_key(text: &[u8], at: usize) -> Result<usize, Fault> {
     if text.get(at) != Some(&b'"') {
         return Err(Fault { at, expected: "a key in quotes" });
     }
@@ -347,6 +347,9 @@ fn scan_key(text: &[u8], at: usize) -> Result<usize, Fault> {
 fn literal(text: &[u8], at: usize, word: &'static [u8]) -> Result<usize, Fault> {
     if text[at..].starts_with(word) {
         return Ok(at + word.len());
+    }
+    if word.starts_with(&text[at..]) {
+        return Err(Fault { at: text.len(), expected: "`true`, `false` or `null`" });
     }
     Err(Fault { at, expected: "`true`, `false` or `null`" })
 }
@@ -561,7 +564,8 @@ mod tests {
             ("{\"a\" 1}", 5),
             ("[1,]", 3),
             ("[1 2]", 3),
-            ("tru", 0),
+            ("trx", 0),
+            ("tru", 3),
             ("-", 1),
             ("1.", 2),
             ("\"a", 2),
