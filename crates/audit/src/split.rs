@@ -142,11 +142,8 @@ impl Splitter {
             return 0;
         }
         let mut at = 0;
-        loop {
-            match self.step(Input { buffer, end }, at, sink) {
-                Step::At(next) => at = next,
-                Step::Starved => break,
-            }
+        while let Step::At(next) = self.step(Input { buffer, end }, at, sink) {
+            at = next;
         }
         // An item that did not fit is tried again when the buffer has doubled, so that no byte is scanned often.
         self.patience = if at == 0 { (buffer.len() * 2).min(ITEM_MAX) } else { 0 };

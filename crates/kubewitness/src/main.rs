@@ -1,6 +1,13 @@
 //! The KubeWitness binary: commands, configuration, wiring, lifecycle.
+//!
+//! `main` knows exit codes; `cli` is the table of commands; each command is a module of its name.
+
+mod cli;
+mod exit;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

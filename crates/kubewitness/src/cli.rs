@@ -1,0 +1,69 @@
+//! The table of commands.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::exit;
+
+/// The witness of everything that happens in a Kubernetes cluster: receives every audit event, keeps it durably,
+/// proves that none was lost or altered, and tells who did what.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubewitness",
+    version,
+    propagate_version = true,
+    max_term_width = 120,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One variant a command; its arguments and its work are in the module of its name.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a shell completion script: `source <(kubewitness completion bash)`
+    Completion {
+        /// The shell to complete for
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page: `kubewitness man | man -l -`
+    Man,
+}
+
+/// Reads the command line, runs the command, reports an error once.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(exit::OK),
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "error: {error:#}");
+            ExitCode::from(exit::DATA)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "kubewitness", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// `kubewitness … | head` closes our output; that is no error of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
