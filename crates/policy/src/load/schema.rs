@@ -1,0 +1,193 @@
+//! The shape of the document as Go declares it: names matter, because errors print them.
+
+#[derive(Debug)]
+pub(super) enum Shape {
+    /// A string type, by its Go name.
+    Text(&'static str),
+    Bool,
+    /// `*bool`: null makes it absent again.
+    OptionalBool,
+    Int,
+    OptionalInt,
+    Time,
+    OptionalTime,
+    /// Any JSON.
+    Raw,
+    /// `map[string]string`.
+    Labels,
+    /// A list by its Go name and the shape of its items.
+    List(&'static str, &'static Shape),
+    Struct(&'static Struct),
+}
+
+#[derive(Debug)]
+pub(super) struct Struct {
+    /// Go's name without the package.
+    pub(super) name: &'static str,
+    /// Go's name with the package.
+    pub(super) go_type: &'static str,
+    pub(super) fields: &'static [(&'static str, Shape)],
+}
+
+const STRING: Shape = Shape::Text("string");
+const STRINGS: Shape = Shape::List("[]string", &STRING);
+const STAGES: Shape = Shape::List("[]v1.Stage", &Shape::Text("v1.Stage"));
+
+pub(super) static POLICY: Struct = Struct {
+    name: "Policy",
+    go_type: "v1.Policy",
+    fields: &[
+        ("kind", STRING),
+        ("apiVersion", STRING),
+        ("metadata", Shape::Struct(&OBJECT_META)),
+        ("rules", Shape::List("[]v1.PolicyRule", &Shape::Struct(&POLICY_RULE))),
+        ("omitStages", STAGES),
+        ("omitManagedFields", Shape::Bool),
+    ],
+};
+
+static POLICY_RULE: Struct = Struct {
+    name: "PolicyRule",
+    go_type: "v1.PolicyRule",
+    fields: &[
+        ("level", Shape::Text("v1.Level")),
+        ("users", STRINGS),
+        ("userGroups", STRINGS),
+        ("verbs", STRINGS),
+        ("resources", Shape::List("[]v1.GroupResources", &Shape::Struct(&GROUP_RESOURCES))),
+        ("namespaces", STRINGS),
+        ("nonResourceURLs", STRINGS),
+        ("omitStages", STAGES),
+        ("omitManagedFields", Shape::OptionalBool),
+    ],
+};
+
+static GROUP_RESOURCES: Struct = Struct {
+    name: "GroupResources",
+    go_type: "v1.GroupResources",
+    fields: &[("group", STRING), ("resources", STRINGS), ("resourceNames", STRINGS)],
+};
+
+pub(super) static OBJECT_META: Struct = Struct {
+    name: "ObjectMeta",
+    go_type: "v1.ObjectMeta",
+    fields: &[
+        ("name", STRING),
+        ("generateName", STRING),
+        ("namespace", STRING),
+        ("selfLink", STRING),
+        ("uid", Shape::Text("types.UID")),
+        ("resourceVersion", STRING),
+        ("generation", Shape::Int),
+        ("creationTimestamp", Shape::Time),
+        ("deletionTimestamp", Shape::OptionalTime),
+        ("deletionGracePeriodSeconds", Shape::OptionalInt),
+        ("labels", Shape::Labels),
+        ("annotations", Shape::Labels),
+        ("ownerReferences", Shape::List("[]v1.OwnerReference", &Shape::Struct(&OWNER_REFERENCE))),
+        ("finalizers", STRINGS),
+        ("managedFields", Shape::List("[]v1.ManagedFieldsEntry", &Shape::Struct(&MANAGED_FIELDS))),
+    ],
+};
+
+/// Fields that are written even when empty.
+pub(super) const ALWAYS_WRITTEN: [(&str, &str); 4] = [
+    ("OwnerReference", "apiVersion"),
+    ("OwnerReference", "kind"),
+    ("OwnerReference", "name"),
+    ("OwnerReference", "uid"),
+];
+
+static OWNER_REFERENCE: Struct = Struct {
+    name: "OwnerReference",
+    go_type: "v1.OwnerReference",
+    fields: &[
+        ("apiVersion", STRING),
+        ("kind", STRING),
+        ("name", STRING),
+        ("uid", Shape::Text("types.UID")),
+        ("controller", Shape::OptionalBool),
+        ("blockOwnerDeletion", Shape::OptionalBool),
+    ],
+};
+
+static MANAGED_FIELDS: Struct = Struct {
+    name: "ManagedFieldsEntry",
+    go_type: "v1.ManagedFieldsEntry",
+    fields: &[
+        ("manager", STRING),
+        ("operation", Shape::Text("v1.ManagedFieldsOperationType")),
+        ("apiVersion", STRING),
+        ("time", Shape::OptionalTime),
+        ("fieldsType", STRING),
+        ("fieldsV1", Shape::Raw),
+        ("subresource", STRING),
+    ],
+};
+
+/// Without `apiVersion` the server decodes into its internal type, whose fields have their Go names; metadata
+/// is not nested there.
+pub(super) static INTERNAL_POLICY: Struct = Struct {
+    name: "Policy",
+    go_type: "audit.Policy",
+    fields: &[
+        ("kind", STRING),
+        ("apiVersion", STRING),
+        ("name", STRING),
+        ("generateName", STRING),
+        ("namespace", STRING),
+        ("selfLink", STRING),
+        ("uid", Shape::Text("types.UID")),
+        ("resourceVersion", STRING),
+        ("generation", Shape::Int),
+        ("creationTimestamp", Shape::Time),
+        ("deletionTimestamp", Shape::OptionalTime),
+        ("deletionGracePeriodSeconds", Shape::OptionalInt),
+        ("labels", Shape::Labels),
+        ("annotations", Shape::Labels),
+        ("ownerReferences", Shape::List("[]v1.OwnerReference", &Shape::Struct(&OWNER_REFERENCE))),
+        ("finalizers", STRINGS),
+        ("managedFields", Shape::List("[]v1.ManagedFieldsEntry", &Shape::Struct(&MANAGED_FIELDS))),
+        ("Rules", Shape::List("[]audit.PolicyRule", &Shape::Struct(&INTERNAL_RULE))),
+        ("OmitStages", INTERNAL_STAGES),
+        ("OmitManagedFields", Shape::Bool),
+    ],
+};
+
+const INTERNAL_STAGES: Shape = Shape::List("[]audit.Stage", &Shape::Text("audit.Stage"));
+
+static INTERNAL_RULE: Struct = Struct {
+    name: "PolicyRule",
+    go_type: "audit.PolicyRule",
+    fields: &[
+        ("Level", Shape::Text("audit.Level")),
+        ("Users", STRINGS),
+        ("UserGroups", STRINGS),
+        ("Verbs", STRINGS),
+        ("Resources", Shape::List("[]audit.GroupResources", &Shape::Struct(&INTERNAL_RESOURCES))),
+        ("Namespaces", STRINGS),
+        ("NonResourceURLs", STRINGS),
+        ("OmitStages", INTERNAL_STAGES),
+        ("OmitManagedFields", Shape::OptionalBool),
+    ],
+};
+
+static INTERNAL_RESOURCES: Struct = Struct {
+    name: "GroupResources",
+    go_type: "audit.GroupResources",
+    fields: &[("Group", STRING), ("Resources", STRINGS), ("ResourceNames", STRINGS)],
+};
+
+impl Shape {
+    pub(super) fn go_type(&self) -> &'static str {
+        match self {
+            Self::Text(name) | Self::List(name, _) => name,
+            Self::Bool | Self::OptionalBool => "bool",
+            Self::Int | Self::OptionalInt => "int64",
+            Self::Time | Self::OptionalTime => "v1.Time",
+            Self::Raw => "v1.FieldsV1",
+            Self::Labels => "map[string]string",
+            Self::Struct(shape) => shape.go_type,
+        }
+    }
+}
