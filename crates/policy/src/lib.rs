@@ -5,13 +5,17 @@
 //!
 //! Does not know files, sockets, time, or where events are kept: callers hand in bytes and requests.
 
+mod evaluate;
 mod golang;
 mod json;
 mod load;
 mod model;
+mod request;
 mod version;
 mod yaml;
 
+pub use evaluate::{Decision, Evaluator};
 pub use load::{LoadError, Loaded, MAX_DOCUMENT_BYTES, load};
 pub use model::{GroupResources, Level, Policy, Rule, Stage};
+pub use request::{Forwarded, Request, Target, TargetError, User, parse_request_line, source_ips};
 pub use version::{ServerVersion, UnknownVersion};

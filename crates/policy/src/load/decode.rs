@@ -19,14 +19,18 @@ pub(super) struct TypeMeta {
 }
 
 pub(super) fn type_meta(document: &Document) -> Result<TypeMeta, String> {
-    const GO_TYPE: &str =
-        r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+    const GO_TYPE: &str = r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
     let prefix = "couldn't get version/kind; json parse error: json: cannot unmarshal";
     let mut meta = TypeMeta::default();
     let members = match document.value(document.root()) {
         Value::Object(members) => members,
         Value::Null => return Ok(meta),
-        other => return Err(format!("{prefix} {} into Go value of type {GO_TYPE}", json_type(other))),
+        other => {
+            return Err(format!(
+                "{prefix} {} into Go value of type {GO_TYPE}",
+                json_type(other)
+            ));
+        }
     };
     let mut error = None;
     for (key, value) in members {
@@ -40,7 +44,9 @@ pub(super) fn type_meta(document: &Document) -> Result<TypeMeta, String> {
             Value::Null => {}
             other => {
                 let found = json_type(other);
-                error.get_or_insert(format!("{prefix} {found} into Go struct field .{name} of type string"));
+                error.get_or_insert(format!(
+                    "{prefix} {found} into Go struct field .{name} of type string"
+                ));
             }
         }
     }
@@ -88,11 +94,16 @@ pub(super) struct List {
 }
 
 /// Decodes a document, with the complaints of strict decoding. The error is Go's text.
-pub(super) fn decode(document: &Document, root: &'static Struct) -> Result<(Data, Vec<String>), String> {
+pub(super) fn decode(
+    document: &Document,
+    root: &'static Struct,
+) -> Result<(Data, Vec<String>), String> {
     let mut decoder = Decoder::new(document);
     let mut slot = Some(empty(root));
     let shape = Shape::Struct(root);
-    decoder.value(document.root(), &shape, &mut slot).map_err(|Abort(text)| text)?;
+    decoder
+        .value(document.root(), &shape, &mut slot)
+        .map_err(|Abort(text)| text)?;
     if let Some(error) = decoder.error {
         return Err(error);
     }
@@ -134,7 +145,9 @@ impl<'d> Decoder<'d> {
         match self.context {
             Some(context) => {
                 let (name, path) = (context.name, self.fields.join("."));
-                format!("json: cannot unmarshal {found} into Go struct field {name}.{path} of type {go_type}")
+                format!(
+                    "json: cannot unmarshal {found} into Go struct field {name}.{path} of type {go_type}"
+                )
             }
             None => format!("json: cannot unmarshal {found} into Go value of type {go_type}"),
         }
@@ -142,7 +155,9 @@ impl<'d> Decoder<'d> {
 
     fn mismatch(&mut self, value: &Value, shape: &Shape) {
         let found = match (value, shape) {
-            (Value::Number(literal), Shape::Int | Shape::OptionalInt) => format!("number {literal}"),
+            (Value::Number(literal), Shape::Int | Shape::OptionalInt) => {
+                format!("number {literal}")
+            }
             _ => json_type(value).to_owned(),
         };
         let error = self.type_error(&found, shape.go_type());
@@ -151,7 +166,10 @@ impl<'d> Decoder<'d> {
 
     fn complain(&mut self, what: &str, field: &str) {
         let dot = if self.path.is_empty() { "" } else { "." };
-        let complaint = format!("{what} {}", golang::quote(&format!("{}{dot}{field}", self.path)));
+        let complaint = format!(
+            "{what} {}",
+            golang::quote(&format!("{}{dot}{field}", self.path))
+        );
         if self.complaints.len() < STRICT_ERRORS_MAX && self.seen.insert(complaint.clone()) {
             self.complaints.push(complaint);
         }
@@ -174,7 +192,9 @@ impl<'d> Decoder<'d> {
             },
             (Shape::Labels, Value::Object(members)) => self.labels(members, slot),
             (Shape::List(_, item), Value::Array(items)) => return self.list(items, item, slot),
-            (Shape::Struct(inner), Value::Object(members)) => return self.object(members, inner, slot),
+            (Shape::Struct(inner), Value::Object(members)) => {
+                return self.object(members, inner, slot);
+            }
             _ => self.mismatch(value, shape),
         }
         Ok(())
@@ -193,7 +213,9 @@ impl<'d> Decoder<'d> {
         if !matches!(slot, Some(Data::Labels(_))) {
             *slot = Some(Data::Labels(BTreeMap::new()));
         }
-        let Some(Data::Labels(labels)) = slot else { return };
+        let Some(Data::Labels(labels)) = slot else {
+            return;
+        };
         let mut seen = HashSet::new();
         for (key, value) in members {
             if !seen.insert(key) {
@@ -209,7 +231,12 @@ impl<'d> Decoder<'d> {
         }
     }
 
-    fn list(&mut self, items: &[ValueId], shape: &Shape, slot: &mut Option<Data>) -> Result<(), Abort> {
+    fn list(
+        &mut self,
+        items: &[ValueId],
+        shape: &Shape,
+        slot: &mut Option<Data>,
+    ) -> Result<(), Abort> {
         let mut list = match slot.take() {
             Some(Data::List(list)) => list,
             _ => List::default(),
@@ -241,7 +268,9 @@ impl<'d> Decoder<'d> {
         if !matches!(slot, Some(Data::Struct(..))) {
             *slot = Some(empty(shape));
         }
-        let Some(Data::Struct(_, values)) = slot else { return Ok(()) };
+        let Some(Data::Struct(_, values)) = slot else {
+            return Ok(());
+        };
         let (outer, depth, base) = (self.context, self.fields.len(), self.path.len());
         let mut seen = 0u64;
         for (key, value) in members {
@@ -334,7 +363,11 @@ impl RawPolicy {
         };
         Self {
             metadata,
-            rules: data.items("rules").iter().map(|rule| RawRule::from_data(rule.as_ref())).collect(),
+            rules: data
+                .items("rules")
+                .iter()
+                .map(|rule| RawRule::from_data(rule.as_ref()))
+                .collect(),
             omit_stages: data.texts("omitStages"),
             omit_managed_fields: data.flag("omitManagedFields").unwrap_or(false),
         }
@@ -360,7 +393,11 @@ impl RawPolicy {
 impl RawRule {
     fn from_data(data: Option<&Data>) -> Self {
         let Some(data) = data else {
-            return Self { level: String::new(), omit_stages: Vec::new(), rule: Rule::default() };
+            return Self {
+                level: String::new(),
+                omit_stages: Vec::new(),
+                rule: Rule::default(),
+            };
         };
         let group = |data: &Option<Data>| match data {
             Some(data) => GroupResources {
@@ -380,7 +417,11 @@ impl RawRule {
             omit_managed_fields: data.flag("omitManagedFields"),
             ..Rule::default()
         };
-        Self { level: data.text("level"), omit_stages: data.texts("omitStages"), rule }
+        Self {
+            level: data.text("level"),
+            omit_stages: data.texts("omitStages"),
+            rule,
+        }
     }
 }
 
@@ -392,12 +433,17 @@ fn write(data: &Data, document: &Document) -> String {
         Data::Int(n) => n.to_string(),
         Data::Raw(id) => document.write(*id),
         Data::Labels(labels) => {
-            let pair = |(k, v): (&String, &String)| format!("{}:{}", golang::json_string(k), golang::json_string(v));
+            let pair = |(k, v): (&String, &String)| {
+                format!("{}:{}", golang::json_string(k), golang::json_string(v))
+            };
             let pairs: Vec<_> = labels.iter().map(pair).collect();
             format!("{{{}}}", pairs.join(","))
         }
         Data::List(list) => {
-            let item = |item: &Option<Data>| item.as_ref().map_or("\"\"".to_owned(), |d| write(d, document));
+            let item = |item: &Option<Data>| {
+                item.as_ref()
+                    .map_or("\"\"".to_owned(), |d| write(d, document))
+            };
             let items: Vec<_> = list.items[..list.len].iter().map(item).collect();
             format!("[{}]", items.join(","))
         }

@@ -40,7 +40,10 @@ pub(super) static POLICY: Struct = Struct {
         ("kind", STRING),
         ("apiVersion", STRING),
         ("metadata", Shape::Struct(&OBJECT_META)),
-        ("rules", Shape::List("[]v1.PolicyRule", &Shape::Struct(&POLICY_RULE))),
+        (
+            "rules",
+            Shape::List("[]v1.PolicyRule", &Shape::Struct(&POLICY_RULE)),
+        ),
         ("omitStages", STAGES),
         ("omitManagedFields", Shape::Bool),
     ],
@@ -54,7 +57,10 @@ static POLICY_RULE: Struct = Struct {
         ("users", STRINGS),
         ("userGroups", STRINGS),
         ("verbs", STRINGS),
-        ("resources", Shape::List("[]v1.GroupResources", &Shape::Struct(&GROUP_RESOURCES))),
+        (
+            "resources",
+            Shape::List("[]v1.GroupResources", &Shape::Struct(&GROUP_RESOURCES)),
+        ),
         ("namespaces", STRINGS),
         ("nonResourceURLs", STRINGS),
         ("omitStages", STAGES),
@@ -65,7 +71,11 @@ static POLICY_RULE: Struct = Struct {
 static GROUP_RESOURCES: Struct = Struct {
     name: "GroupResources",
     go_type: "v1.GroupResources",
-    fields: &[("group", STRING), ("resources", STRINGS), ("resourceNames", STRINGS)],
+    fields: &[
+        ("group", STRING),
+        ("resources", STRINGS),
+        ("resourceNames", STRINGS),
+    ],
 };
 
 pub(super) static OBJECT_META: Struct = Struct {
@@ -84,9 +94,15 @@ pub(super) static OBJECT_META: Struct = Struct {
         ("deletionGracePeriodSeconds", Shape::OptionalInt),
         ("labels", Shape::Labels),
         ("annotations", Shape::Labels),
-        ("ownerReferences", Shape::List("[]v1.OwnerReference", &Shape::Struct(&OWNER_REFERENCE))),
+        (
+            "ownerReferences",
+            Shape::List("[]v1.OwnerReference", &Shape::Struct(&OWNER_REFERENCE)),
+        ),
         ("finalizers", STRINGS),
-        ("managedFields", Shape::List("[]v1.ManagedFieldsEntry", &Shape::Struct(&MANAGED_FIELDS))),
+        (
+            "managedFields",
+            Shape::List("[]v1.ManagedFieldsEntry", &Shape::Struct(&MANAGED_FIELDS)),
+        ),
     ],
 };
 
@@ -145,10 +161,19 @@ pub(super) static INTERNAL_POLICY: Struct = Struct {
         ("deletionGracePeriodSeconds", Shape::OptionalInt),
         ("labels", Shape::Labels),
         ("annotations", Shape::Labels),
-        ("ownerReferences", Shape::List("[]v1.OwnerReference", &Shape::Struct(&OWNER_REFERENCE))),
+        (
+            "ownerReferences",
+            Shape::List("[]v1.OwnerReference", &Shape::Struct(&OWNER_REFERENCE)),
+        ),
         ("finalizers", STRINGS),
-        ("managedFields", Shape::List("[]v1.ManagedFieldsEntry", &Shape::Struct(&MANAGED_FIELDS))),
-        ("Rules", Shape::List("[]audit.PolicyRule", &Shape::Struct(&INTERNAL_RULE))),
+        (
+            "managedFields",
+            Shape::List("[]v1.ManagedFieldsEntry", &Shape::Struct(&MANAGED_FIELDS)),
+        ),
+        (
+            "Rules",
+            Shape::List("[]audit.PolicyRule", &Shape::Struct(&INTERNAL_RULE)),
+        ),
         ("OmitStages", INTERNAL_STAGES),
         ("OmitManagedFields", Shape::Bool),
     ],
@@ -164,7 +189,13 @@ static INTERNAL_RULE: Struct = Struct {
         ("Users", STRINGS),
         ("UserGroups", STRINGS),
         ("Verbs", STRINGS),
-        ("Resources", Shape::List("[]audit.GroupResources", &Shape::Struct(&INTERNAL_RESOURCES))),
+        (
+            "Resources",
+            Shape::List(
+                "[]audit.GroupResources",
+                &Shape::Struct(&INTERNAL_RESOURCES),
+            ),
+        ),
         ("Namespaces", STRINGS),
         ("NonResourceURLs", STRINGS),
         ("OmitStages", INTERNAL_STAGES),
@@ -175,7 +206,11 @@ static INTERNAL_RULE: Struct = Struct {
 static INTERNAL_RESOURCES: Struct = Struct {
     name: "GroupResources",
     go_type: "audit.GroupResources",
-    fields: &[("Group", STRING), ("Resources", STRINGS), ("ResourceNames", STRINGS)],
+    fields: &[
+        ("Group", STRING),
+        ("Resources", STRINGS),
+        ("ResourceNames", STRINGS),
+    ],
 };
 
 impl Shape {

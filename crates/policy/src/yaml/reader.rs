@@ -44,7 +44,14 @@ pub(crate) fn decode_text(raw: &[u8]) -> Option<String> {
 impl<'a> Reader<'a> {
     pub(super) fn new(raw: &'a [u8]) -> Self {
         let (encoding, raw_pos) = detect(raw);
-        Self { raw, raw_pos, encoding, text: Vec::new(), unread: 0, mark: Mark::default() }
+        Self {
+            raw,
+            raw_pos,
+            encoding,
+            text: Vec::new(),
+            unread: 0,
+            mark: Mark::default(),
+        }
     }
 
     /// Makes `count` characters ahead visible; beyond the end they read as NUL.
@@ -57,7 +64,11 @@ impl<'a> Reader<'a> {
 
     fn fill(&mut self) -> Result<(), SyntaxError> {
         // A first chunk shares its bytes with the byte order mark.
-        let base = if self.text.is_empty() { 0 } else { self.raw_pos };
+        let base = if self.text.is_empty() {
+            0
+        } else {
+            self.raw_pos
+        };
         let end = (base + CHUNK).min(self.raw.len());
         let start = self.raw_pos;
         while self.raw_pos < end {
@@ -80,7 +91,8 @@ impl<'a> Reader<'a> {
             return Err(SyntaxError::reader("control characters are not allowed"));
         }
         self.raw_pos += width;
-        self.text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        self.text
+            .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         self.unread += 1;
         Ok(())
     }
@@ -99,7 +111,10 @@ impl<'a> Reader<'a> {
     /// Byte `ahead` of the position, NUL beyond what was made visible.
     #[inline]
     pub(super) fn byte(&self, ahead: usize) -> u8 {
-        self.text.get(self.mark.offset + ahead).copied().unwrap_or(0)
+        self.text
+            .get(self.mark.offset + ahead)
+            .copied()
+            .unwrap_or(0)
     }
 
     pub(super) fn at_end(&self) -> bool {
@@ -215,7 +230,9 @@ impl<'a> Reader<'a> {
 }
 
 fn utf8_char(rest: &[u8], at_end: bool) -> Result<Option<(char, usize)>, SyntaxError> {
-    let Some(&first) = rest.first() else { return Ok(None) };
+    let Some(&first) = rest.first() else {
+        return Ok(None);
+    };
     let width = match first {
         0x00..=0x7F => 1,
         0xC0..=0xDF => 2,
@@ -224,12 +241,19 @@ fn utf8_char(rest: &[u8], at_end: bool) -> Result<Option<(char, usize)>, SyntaxE
         _ => return Err(SyntaxError::reader("invalid leading UTF-8 octet")),
     };
     let Some(bytes) = rest.get(..width) else {
-        return if at_end { Err(SyntaxError::reader("incomplete UTF-8 octet sequence")) } else { Ok(None) };
+        return if at_end {
+            Err(SyntaxError::reader("incomplete UTF-8 octet sequence"))
+        } else {
+            Ok(None)
+        };
     };
     if bytes[1..].iter().any(|b| b & 0xC0 != 0x80) {
         return Err(SyntaxError::reader("invalid trailing UTF-8 octet"));
     }
-    match std::str::from_utf8(bytes).ok().and_then(|s| s.chars().next()) {
+    match std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|s| s.chars().next())
+    {
         Some(c) => Ok(Some((c, width))),
         None => Err(SyntaxError::reader("invalid Unicode character")),
     }
@@ -242,7 +266,11 @@ fn utf16_char(
 ) -> Result<Option<(char, usize)>, SyntaxError> {
     let read = |i: usize| rest.get(i..i + 2).map(|b| unit([b[0], b[1]]));
     let Some(first) = read(0) else {
-        return if at_end { Err(SyntaxError::reader("incomplete UTF-16 character")) } else { Ok(None) };
+        return if at_end {
+            Err(SyntaxError::reader("incomplete UTF-16 character"))
+        } else {
+            Ok(None)
+        };
     };
     match first & 0xFC00 {
         0xDC00 => Err(SyntaxError::reader("unexpected low surrogate area")),
