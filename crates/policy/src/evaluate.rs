@@ -134,11 +134,7 @@ impl Evaluator {
             Some(user) => {
                 all.push(self.users.row(&user.name));
                 groups.push(self.groups.other);
-                groups.extend(
-                    user.groups
-                        .iter()
-                        .filter_map(|g| self.groups.rows.get(&**g).copied()),
-                );
+                groups.extend(user.groups.iter().filter_map(|g| self.groups.rows.get(&**g).copied()));
             }
         }
         let mut targets: SmallVec<[Row; 8]> = SmallVec::new();
@@ -146,10 +142,7 @@ impl Evaluator {
         if request.resource_request {
             all.push(self.resource_kind);
             all.push(self.namespaces.row(&request.namespace));
-            let resources = self
-                .api_groups
-                .get(&*request.api_group)
-                .unwrap_or(&self.other_groups);
+            let resources = self.api_groups.get(&*request.api_group).unwrap_or(&self.other_groups);
             resources.plain.rows(request, &mut targets);
             if resources.has_named {
                 resources.named.rows(request, &mut named);
@@ -157,10 +150,7 @@ impl Evaluator {
         } else {
             all.push(self.path_kind);
             targets.push(self.paths.row(&request.path));
-            let hits = self
-                .prefixes
-                .iter()
-                .filter(|(prefix, _)| request.path.starts_with(&**prefix));
+            let hits = self.prefixes.iter().filter(|(prefix, _)| request.path.starts_with(&**prefix));
             targets.extend(hits.map(|&(_, row)| row));
         }
         self.first_bit(request, &all, &groups, &targets, &named)
@@ -174,14 +164,9 @@ impl Evaluator {
         targets: &[Row],
         named: &[Row],
     ) -> Option<usize> {
-        let any = |rows: &[Row], word: usize| {
-            rows.iter()
-                .fold(0, |bits, &row| bits | self.word(row, word))
-        };
+        let any = |rows: &[Row], word: usize| rows.iter().fold(0, |bits, &row| bits | self.word(row, word));
         for word in 0..self.words {
-            let mut bits = all
-                .iter()
-                .fold(u64::MAX, |bits, &row| bits & self.word(row, word));
+            let mut bits = all.iter().fold(u64::MAX, |bits, &row| bits & self.word(row, word));
             if bits != 0 && !groups.is_empty() {
                 bits &= any(groups, word);
             }
@@ -208,15 +193,9 @@ impl Evaluator {
 impl Compiled {
     fn matches_named(&self, request: &Request<'_>) -> bool {
         self.named.iter().any(|entry| {
-            entry
-                .resource_names
-                .iter()
-                .any(|name| *name == request.name)
+            entry.resource_names.iter().any(|name| *name == request.name)
                 && (entry.group == "*" || entry.group == request.api_group)
-                && entry
-                    .resources
-                    .iter()
-                    .any(|p| resource_matches(p, &request.resource, &request.subresource))
+                && entry.resources.iter().any(|p| resource_matches(p, &request.resource, &request.subresource))
         })
     }
 }
@@ -228,12 +207,7 @@ pub(crate) fn resource_matches(pattern: &str, resource: &str, subresource: &str)
     }
     let exact = match pattern.split_once('/') {
         _ if subresource.is_empty() => pattern == resource,
-        _ => {
-            pattern
-                .strip_prefix(resource)
-                .and_then(|p| p.strip_prefix('/'))
-                == Some(subresource)
-        }
+        _ => pattern.strip_prefix(resource).and_then(|p| p.strip_prefix('/')) == Some(subresource),
     };
     exact
         || (!subresource.is_empty() && pattern.strip_prefix("*/") == Some(subresource))
@@ -242,9 +216,7 @@ pub(crate) fn resource_matches(pattern: &str, resource: &str, subresource: &str)
 
 /// Whether a path pattern covers a path: trailing `*` stand for any rest.
 pub(crate) fn path_matches(pattern: &str, path: &str) -> bool {
-    pattern == "*"
-        || pattern == path
-        || (pattern.ends_with('*') && path.starts_with(pattern.trim_end_matches('*')))
+    pattern == "*" || pattern == path || (pattern.ends_with('*') && path.starts_with(pattern.trim_end_matches('*')))
 }
 
 impl Patterns {
@@ -272,11 +244,7 @@ struct Compiler<'p> {
 impl<'p> Compiler<'p> {
     fn new(policy: &'p Policy) -> Self {
         let words = policy.rules.len().div_ceil(64).max(1);
-        Self {
-            policy,
-            words,
-            rows: Vec::new(),
-        }
+        Self { policy, words, rows: Vec::new() }
     }
 
     /// A row of the rules for which `holds`.
@@ -321,10 +289,7 @@ impl<'p> Compiler<'p> {
     /// Rows for an attribute that rules restrict by an exact list.
     fn column(&mut self, list: impl Fn(&Rule) -> &[String]) -> Column {
         let other = self.row(|rule| list(rule).is_empty());
-        let mut column = Column {
-            other,
-            ..Column::default()
-        };
+        let mut column = Column { other, ..Column::default() };
         for (i, rule) in self.policy.rules.iter().enumerate() {
             for value in list(rule) {
                 self.set_in(&mut column, value, i);
@@ -339,25 +304,15 @@ impl<'p> Compiler<'p> {
         let no_user = self.row(|rule| rule.users.is_empty() && rule.user_groups.is_empty());
         let verbs = self.column(|rule| &rule.verbs);
         let namespaces = self.column(|rule| &rule.namespaces);
-        let resource_kind =
-            self.row(|rule| rule.selects_resources() || rule.non_resource_urls.is_empty());
+        let resource_kind = self.row(|rule| rule.selects_resources() || rule.non_resource_urls.is_empty());
         let path_kind = self.row(|rule| !rule.selects_resources());
         let (paths, prefixes) = self.paths();
         let (api_groups, other_groups) = self.resources();
-        let rules = self
-            .policy
-            .rules
-            .iter()
-            .map(|rule| self.compiled(rule))
-            .collect();
+        let rules = self.policy.rules.iter().map(|rule| self.compiled(rule)).collect();
         let mut omit_stages = self.policy.omit_stages.clone();
         omit_stages.sort_unstable_by_key(|stage| stage.as_str());
         let omit_managed_fields = self.policy.omit_managed_fields;
-        let unmatched = Outcome {
-            level: Level::None,
-            omit_stages,
-            omit_managed_fields,
-        };
+        let unmatched = Outcome { level: Level::None, omit_stages, omit_managed_fields };
         let (words, rows) = (self.words, self.rows);
         Evaluator {
             rules,
@@ -379,42 +334,19 @@ impl<'p> Compiler<'p> {
     }
 
     fn compiled(&self, rule: &Rule) -> Compiled {
-        let mut omit_stages: Vec<_> = self
-            .policy
-            .omit_stages
-            .iter()
-            .chain(&rule.omit_stages)
-            .copied()
-            .collect();
+        let mut omit_stages: Vec<_> = self.policy.omit_stages.iter().chain(&rule.omit_stages).copied().collect();
         omit_stages.sort_unstable_by_key(|stage| stage.as_str());
         omit_stages.dedup();
-        let omit_managed_fields = rule
-            .omit_managed_fields
-            .unwrap_or(self.policy.omit_managed_fields);
-        let outcome = Outcome {
-            level: rule.level,
-            omit_stages,
-            omit_managed_fields,
-        };
-        let is_named = |entry: &&GroupResources| {
-            !entry.resource_names.is_empty() && !entry.resources.is_empty()
-        };
-        Compiled {
-            outcome,
-            named: rule.resources.iter().filter(is_named).cloned().collect(),
-        }
+        let omit_managed_fields = rule.omit_managed_fields.unwrap_or(self.policy.omit_managed_fields);
+        let outcome = Outcome { level: rule.level, omit_stages, omit_managed_fields };
+        let is_named = |entry: &&GroupResources| !entry.resource_names.is_empty() && !entry.resources.is_empty();
+        Compiled { outcome, named: rule.resources.iter().filter(is_named).cloned().collect() }
     }
 
     fn paths(&mut self) -> (Column, Vec<(Box<str>, Row)>) {
         let other = self.row(|rule| rule.non_resource_urls.is_empty());
-        let mut exact = Column {
-            other,
-            ..Column::default()
-        };
-        let mut prefixes = Column {
-            other: self.empty_row(),
-            ..Column::default()
-        };
+        let mut exact = Column { other, ..Column::default() };
+        let mut prefixes = Column { other: self.empty_row(), ..Column::default() };
         for (i, rule) in self.policy.rules.iter().enumerate() {
             for pattern in &rule.non_resource_urls {
                 self.set_in(&mut exact, pattern, i);
@@ -427,29 +359,18 @@ impl<'p> Compiler<'p> {
     }
 
     fn resources(&mut self) -> (hashbrown::HashMap<Box<str>, Resources>, Resources) {
-        let mut names: Vec<&str> = self
-            .policy
-            .rules
-            .iter()
-            .flat_map(|r| &r.resources)
-            .map(|e| e.group.as_str())
-            .collect();
+        let mut names: Vec<&str> =
+            self.policy.rules.iter().flat_map(|r| &r.resources).map(|e| e.group.as_str()).collect();
         names.sort_unstable();
         names.dedup();
-        let tables = names
-            .into_iter()
-            .map(|name| (name.into(), self.group(Some(name))))
-            .collect();
+        let tables = names.into_iter().map(|name| (name.into(), self.group(Some(name)))).collect();
         (tables, self.group(None))
     }
 
     /// The table of one API group, or of every group that no rule names.
     fn group(&mut self, name: Option<&str>) -> Resources {
         let no_selector = self.row(|rule| rule.resources.is_empty());
-        let mut table = Resources {
-            plain: self.patterns(no_selector),
-            ..Resources::default()
-        };
+        let mut table = Resources { plain: self.patterns(no_selector), ..Resources::default() };
         let nothing = self.empty_row();
         table.named = self.patterns(nothing);
         for (i, rule) in self.policy.rules.iter().enumerate() {
@@ -459,15 +380,7 @@ impl<'p> Compiler<'p> {
                 }
                 let named = !entry.resource_names.is_empty() && !entry.resources.is_empty();
                 table.has_named |= named;
-                self.entry(
-                    entry,
-                    i,
-                    if named {
-                        &mut table.named
-                    } else {
-                        &mut table.plain
-                    },
-                );
+                self.entry(entry, i, if named { &mut table.named } else { &mut table.plain });
             }
         }
         table
@@ -475,17 +388,8 @@ impl<'p> Compiler<'p> {
 
     fn patterns(&mut self, all: Row) -> Patterns {
         let other = self.empty_row();
-        let column = || Column {
-            other,
-            ..Column::default()
-        };
-        Patterns {
-            all,
-            bare: column(),
-            exact: column(),
-            any_subresource: column(),
-            any_resource: column(),
-        }
+        let column = || Column { other, ..Column::default() };
+        Patterns { all, bare: column(), exact: column(), any_subresource: column(), any_resource: column() }
     }
 
     fn entry(&mut self, entry: &GroupResources, rule: usize, patterns: &mut Patterns) {

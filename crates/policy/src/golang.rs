@@ -118,20 +118,14 @@ fn with_exponent(negative: bool, digits: &str, exponent: i32, pad: usize) -> Str
     let (first, rest) = digits.split_at(1.min(digits.len()));
     let dot = if rest.is_empty() { "" } else { "." };
     let exponent_sign = if exponent < 0 { '-' } else { '+' };
-    format!(
-        "{sign}{first}{dot}{rest}e{exponent_sign}{:0pad$}",
-        exponent.abs()
-    )
+    format!("{sign}{first}{dot}{rest}e{exponent_sign}{:0pad$}", exponent.abs())
 }
 
 fn positional(negative: bool, digits: &str, exponent: i32) -> String {
     let sign = if negative { "-" } else { "" };
     let point = exponent + 1;
     let Ok(point_at) = usize::try_from(point) else {
-        return format!(
-            "{sign}0.{}{digits}",
-            "0".repeat(point.unsigned_abs() as usize)
-        );
+        return format!("{sign}0.{}{digits}", "0".repeat(point.unsigned_abs() as usize));
     };
     if point_at == 0 {
         format!("{sign}0.{digits}")

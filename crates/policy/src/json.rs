@@ -39,12 +39,7 @@ impl Document {
 
     /// Parses one JSON value. The error is Go's text.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        Reader {
-            bytes,
-            at: 0,
-            document: Self::default(),
-        }
-        .document()
+        Reader { bytes, at: 0, document: Self::default() }.document()
     }
 
     /// The value as compact JSON.
@@ -155,11 +150,7 @@ impl Reader<'_> {
                     self.skip_blanks();
                 }
                 Some(_) if !fresh => {
-                    let place = if is_object {
-                        "after object key:value pair"
-                    } else {
-                        "after array element"
-                    };
+                    let place = if is_object { "after object key:value pair" } else { "after array element" };
                     return Err(self.unexpected(place));
                 }
                 Some(_) => {}
@@ -222,11 +213,7 @@ impl Reader<'_> {
                     return Err(self.unexpected("exceeded max depth"));
                 }
                 self.at += 1;
-                if opening == b'[' {
-                    Value::Array(Vec::new())
-                } else {
-                    Value::Object(Vec::new())
-                }
+                if opening == b'[' { Value::Array(Vec::new()) } else { Value::Object(Vec::new()) }
             }
             Some(b'"') => Value::Text(self.string()?),
             Some(b'-' | b'0'..=b'9') => Value::Number(self.number()?),
@@ -256,11 +243,7 @@ impl Reader<'_> {
     }
 
     fn require_digit(&self, place: &str) -> Result<(), String> {
-        if self.peek().is_some_and(|b| b.is_ascii_digit()) {
-            Ok(())
-        } else {
-            Err(self.unexpected(place))
-        }
+        if self.peek().is_some_and(|b| b.is_ascii_digit()) { Ok(()) } else { Err(self.unexpected(place)) }
     }
 
     fn number(&mut self) -> Result<String, String> {
@@ -350,9 +333,7 @@ impl Reader<'_> {
             let before = self.at;
             self.at += 2;
             let second = self.hex4()?;
-            c = char::decode_utf16([first, second])
-                .next()
-                .and_then(Result::ok);
+            c = char::decode_utf16([first, second]).next().and_then(Result::ok);
             if c.is_none() {
                 self.at = before; // the second stands for itself
             }

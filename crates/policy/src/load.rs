@@ -61,14 +61,8 @@ fn aggregate(errors: &[String]) -> String {
 /// Loads a document as the API server of this version does.
 pub fn load(bytes: &[u8], server: ServerVersion) -> Loaded {
     match decode(bytes, server) {
-        Ok(decoded) => Loaded {
-            policy: finish(decoded.policy, server),
-            warning: decoded.warning,
-        },
-        Err(Failure { error, warning }) => Loaded {
-            policy: Err(error),
-            warning,
-        },
+        Ok(decoded) => Loaded { policy: finish(decoded.policy, server), warning: decoded.warning },
+        Err(Failure { error, warning }) => Loaded { policy: Err(error), warning },
     }
 }
 
@@ -84,10 +78,7 @@ struct Failure {
 
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
-        Self {
-            error,
-            warning: None,
-        }
+        Self { error, warning: None }
     }
 }
 
@@ -112,30 +103,19 @@ struct Source {
 fn source(bytes: &[u8]) -> Result<Source, LoadError> {
     if bytes.len() > MAX_DOCUMENT_BYTES {
         let limit = MAX_DOCUMENT_BYTES >> 20;
-        return Err(LoadError::Decode(format!(
-            "document is larger than {limit} MiB"
-        )));
+        return Err(LoadError::Decode(format!("document is larger than {limit} MiB")));
     }
     if is_json(bytes) {
-        return Ok(Source {
-            document: parse_json(bytes)?,
-            yaml_duplicates: Vec::new(),
-        });
+        return Ok(Source { document: parse_json(bytes)?, yaml_duplicates: Vec::new() });
     }
-    let syntax = |e: &yaml::SyntaxError| LoadError::Yaml {
-        text: e.to_string(),
-        line: e.editor_line(),
-    };
+    let syntax = |e: &yaml::SyntaxError| LoadError::Yaml { text: e.to_string(), line: e.editor_line() };
     let tree = yaml::Tree::parse(bytes).map_err(|e| syntax(&e))?;
     let converted = yaml::to_json(&tree).map_err(|e| match e {
         yaml::ConvertError::Syntax(e) => syntax(&e),
         yaml::ConvertError::Unrepresentable(text) => LoadError::Decode(text),
     })?;
     drop(tree);
-    Ok(Source {
-        document: parse_json(converted.json.as_bytes())?,
-        yaml_duplicates: converted.duplicates,
-    })
+    Ok(Source { document: parse_json(converted.json.as_bytes())?, yaml_duplicates: converted.duplicates })
 }
 
 fn parse_json(bytes: &[u8]) -> Result<json::Document, LoadError> {
@@ -170,24 +150,16 @@ fn decode(bytes: &[u8], server: ServerVersion) -> Result<Decoded, Failure> {
     };
     let (data, mut strict) = decode::decode(&source.document, root).map_err(LoadError::Decode)?;
     if !source.yaml_duplicates.is_empty() {
-        let lines: String = source
-            .yaml_duplicates
-            .iter()
-            .map(|d| format!("\n  {d}"))
-            .collect();
+        let lines: String = source.yaml_duplicates.iter().map(|d| format!("\n  {d}")).collect();
         strict.insert(0, format!("yaml: unmarshal errors:{lines}"));
     }
-    let complaint =
-        (!strict.is_empty()).then(|| format!("strict decoding error: {}", strict.join(", ")));
+    let complaint = (!strict.is_empty()).then(|| format!("strict decoding error: {}", strict.join(", ")));
     let warning = complaint.filter(|_| server.decodes_strictly());
     if std::ptr::eq(root, &schema::INTERNAL_POLICY) {
         let error = LoadError::GroupVersion(format!("{GROUP}/__internal, Kind=Policy"));
         return Err(Failure { error, warning });
     }
-    Ok(Decoded {
-        policy: decode::RawPolicy::from_data(data, &source.document),
-        warning,
-    })
+    Ok(Decoded { policy: decode::RawPolicy::from_data(data, &source.document), warning })
 }
 
 struct GroupVersionKind {
@@ -210,16 +182,10 @@ impl GroupVersionKind {
             0 => ("", text),
             1 => text.split_once('/').unwrap_or(("", text)),
             _ => {
-                return Err(LoadError::Decode(format!(
-                    "unexpected GroupVersion string: {text}"
-                )));
+                return Err(LoadError::Decode(format!("unexpected GroupVersion string: {text}")));
             }
         };
-        let kind = if meta.kind.is_empty() {
-            "Policy"
-        } else {
-            &meta.kind
-        };
+        let kind = if meta.kind.is_empty() { "Policy" } else { &meta.kind };
         let (group, version) = match (group, version) {
             ("" | GROUP, "") => (GROUP, "__internal"),
             (_, "") => {
@@ -229,23 +195,13 @@ impl GroupVersionKind {
             }
             known => known,
         };
-        Ok(Self {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            kind: kind.to_owned(),
-        })
+        Ok(Self { group: group.to_owned(), version: version.to_owned(), kind: kind.to_owned() })
     }
 
     /// Which type the document is decoded into.
     fn resolve(&self, server: ServerVersion) -> Result<Root, LoadError> {
         /// Known in every group and version.
-        const UNVERSIONED: [&str; 5] = [
-            "Status",
-            "APIVersions",
-            "APIGroupList",
-            "APIGroup",
-            "APIResourceList",
-        ];
+        const UNVERSIONED: [&str; 5] = ["Status", "APIVersions", "APIGroupList", "APIGroup", "APIResourceList"];
         const OPTIONS: [&str; 7] = [
             "WatchEvent",
             "ListOptions",
@@ -279,9 +235,7 @@ impl GroupVersionKind {
         } else {
             return Err(self.not_registered());
         };
-        Err(LoadError::Decode(format!(
-            "converting ({go_type}) to (audit.Policy): unknown conversion"
-        )))
+        Err(LoadError::Decode(format!("converting ({go_type}) to (audit.Policy): unknown conversion")))
     }
 
     fn not_registered(&self) -> LoadError {
@@ -289,9 +243,7 @@ impl GroupVersionKind {
         let kind = &self.kind;
         LoadError::Decode(if self.version == "__internal" {
             let group = &self.group;
-            format!(
-                "no kind \"{kind}\" is registered for the internal version of group \"{group}\" {SCHEME}"
-            )
+            format!("no kind \"{kind}\" is registered for the internal version of group \"{group}\" {SCHEME}")
         } else {
             let slash = if self.group.is_empty() { "" } else { "/" };
             let version = format!("{}{slash}{}", self.group, self.version);

@@ -20,12 +20,7 @@ pub enum Level {
 
 impl Level {
     /// Every level, least first.
-    pub const ALL: [Self; 4] = [
-        Self::None,
-        Self::Metadata,
-        Self::Request,
-        Self::RequestResponse,
-    ];
+    pub const ALL: [Self; 4] = [Self::None, Self::Metadata, Self::Request, Self::RequestResponse];
 
     /// The level as policies write it.
     pub fn as_str(self) -> &'static str {
@@ -64,12 +59,7 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in the order of a request.
-    pub const ALL: [Self; 4] = [
-        Self::RequestReceived,
-        Self::ResponseStarted,
-        Self::ResponseComplete,
-        Self::Panic,
-    ];
+    pub const ALL: [Self; 4] = [Self::RequestReceived, Self::ResponseStarted, Self::ResponseComplete, Self::Panic];
 
     /// The stage as policies write it.
     pub fn as_str(self) -> &'static str {
@@ -143,11 +133,7 @@ pub struct GroupResources {
 impl Policy {
     /// A policy of these rules.
     pub fn new(rules: Vec<Rule>) -> Self {
-        Self {
-            metadata: "{}".to_owned(),
-            rules,
-            ..Self::default()
-        }
+        Self { metadata: "{}".to_owned(), rules, ..Self::default() }
     }
 
     /// The policy as the server encodes it: `audit.k8s.io/v1` JSON on one line.
@@ -155,14 +141,7 @@ impl Policy {
         let mut object = Object::default();
         object.put("kind", "\"Policy\"");
         object.put("apiVersion", "\"audit.k8s.io/v1\"");
-        object.put(
-            "metadata",
-            if self.metadata.is_empty() {
-                "{}"
-            } else {
-                &self.metadata
-            },
-        );
+        object.put("metadata", if self.metadata.is_empty() { "{}" } else { &self.metadata });
         let rules: Vec<String> = self.rules.iter().map(Rule::to_json).collect();
         object.put("rules", &format!("[{}]", rules.join(",")));
         object.put_stages(&self.omit_stages);

@@ -61,10 +61,7 @@ impl Request<'_> {
             return true;
         }
         if self.resource_request {
-            return matches!(
-                &*self.subresource,
-                "attach" | "exec" | "proxy" | "log" | "portforward"
-            );
+            return matches!(&*self.subresource, "attach" | "exec" | "proxy" | "log" | "portforward");
         }
         self.path.starts_with("/debug/pprof/")
     }

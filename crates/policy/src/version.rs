@@ -26,9 +26,7 @@ impl ServerVersion {
 
     /// The version `1.minor`, if its rules are known.
     pub fn minor(minor: u16) -> Option<Self> {
-        (Self::OLDEST.minor..=Self::NEWEST.minor)
-            .contains(&minor)
-            .then_some(Self { minor })
+        (Self::OLDEST.minor..=Self::NEWEST.minor).contains(&minor).then_some(Self { minor })
     }
 
     /// Every known version, oldest first.
@@ -79,8 +77,6 @@ impl FromStr for ServerVersion {
             .and_then(|rest| rest.split(['.', '-', '+']).next())
             .and_then(|minor| minor.parse().ok())
             .and_then(Self::minor)
-            .ok_or_else(|| UnknownVersion {
-                text: text.to_owned(),
-            })
+            .ok_or_else(|| UnknownVersion { text: text.to_owned() })
     }
 }

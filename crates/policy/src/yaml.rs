@@ -65,12 +65,7 @@ impl SyntaxError {
     }
 
     fn new(origin: Origin, problem: impl Into<String>, at: Mark, context: Mark) -> Self {
-        Self {
-            origin,
-            problem: problem.into(),
-            at,
-            context,
-        }
+        Self { origin, problem: problem.into(), at, context }
     }
 
     /// Line of the problem, from one, as an editor counts; absent where the library knows none.

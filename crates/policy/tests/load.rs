@@ -22,9 +22,7 @@ impl Case {
     fn bytes(&self) -> Vec<u8> {
         match (&self.yaml, &self.yaml_b64) {
             (Some(text), _) => text.clone().into_bytes(),
-            (None, Some(encoded)) => base64::prelude::BASE64_STANDARD
-                .decode(encoded)
-                .expect("base64"),
+            (None, Some(encoded)) => base64::prelude::BASE64_STANDARD.decode(encoded).expect("base64"),
             (None, None) => panic!("{}: no document", self.id),
         }
     }
@@ -34,27 +32,16 @@ impl Case {
         let mut differences = Vec::new();
         let mut expect = |what: &str, wanted: String, found: String| {
             if wanted != found {
-                differences.push(format!(
-                    "{} {what}\n  wanted {wanted}\n  found  {found}",
-                    self.id
-                ));
+                differences.push(format!("{} {what}\n  wanted {wanted}\n  found  {found}", self.id));
             }
         };
         expect("ok", self.ok.to_string(), loaded.policy.is_ok().to_string());
-        expect(
-            "warning",
-            format!("{:?}", self.warning),
-            format!("{:?}", loaded.warning),
-        );
+        expect("warning", format!("{:?}", self.warning), format!("{:?}", loaded.warning));
         let error = loaded.policy.as_ref().err().map(ToString::to_string);
         expect("error", format!("{:?}", self.error), format!("{error:?}"));
         if self.error_class.as_deref() == Some("yaml-syntax") {
             let is_yaml = matches!(loaded.policy, Err(policy::LoadError::Yaml { .. }));
-            expect(
-                "class",
-                "yaml".to_owned(),
-                if is_yaml { "yaml" } else { "other" }.to_owned(),
-            );
+            expect("class", "yaml".to_owned(), if is_yaml { "yaml" } else { "other" }.to_owned());
         }
         if let (Some(wanted), Ok(found)) = (&self.policy, &loaded.policy) {
             expect("policy", wanted.to_string(), found.to_json());
@@ -68,15 +55,6 @@ fn documents_load_as_in_the_server() {
     let cases: Vec<Case> = vectors::read("load.jsonl.zst");
     assert!(cases.len() > 900, "only {} cases", cases.len());
     let differences: Vec<String> = cases.iter().flat_map(Case::differences).collect();
-    let shown = differences
-        .iter()
-        .take(20)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("\n");
-    assert!(
-        differences.is_empty(),
-        "{} differences, the first:\n{shown}",
-        differences.len()
-    );
+    let shown = differences.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+    assert!(differences.is_empty(), "{} differences, the first:\n{shown}", differences.len());
 }

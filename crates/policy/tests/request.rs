@@ -34,11 +34,7 @@ fn request_lines_are_resolved_as_in_the_server() {
             (Ok(found), Some(wanted)) => {
                 assert_eq!(wanted, found, "{shown}");
                 assert_eq!(line.long_running, Some(found.is_long_running()), "{shown}");
-                assert_eq!(
-                    line.request_uri.as_deref(),
-                    Some(target.request_uri.as_str()),
-                    "{shown}"
-                );
+                assert_eq!(line.request_uri.as_deref(), Some(target.request_uri.as_str()), "{shown}");
             }
             (Err(TargetError::Kind(_)), None) if line.error.is_some() => {}
             (found, wanted) => panic!("{shown}: wanted {wanted:?}, found {found:?}"),
@@ -67,10 +63,7 @@ fn source_addresses_are_those_of_the_server() {
             forwarded_for: connection.x_forwarded_for.first().map(String::as_str),
             real_ip: connection.x_real_ip.first().map(String::as_str),
         };
-        let found: Vec<String> = source_ips(headers, &connection.remote_addr)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let found: Vec<String> = source_ips(headers, &connection.remote_addr).iter().map(ToString::to_string).collect();
         let shown = format!("{headers:?} {}", connection.remote_addr);
         assert_eq!(connection.source_ips.unwrap_or_default(), found, "{shown}");
     }

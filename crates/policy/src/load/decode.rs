@@ -19,17 +19,15 @@ pub(super) struct TypeMeta {
 }
 
 pub(super) fn type_meta(document: &Document) -> Result<TypeMeta, String> {
-    const GO_TYPE: &str = r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+    const GO_TYPE: &str =
+        r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
     let prefix = "couldn't get version/kind; json parse error: json: cannot unmarshal";
     let mut meta = TypeMeta::default();
     let members = match document.value(document.root()) {
         Value::Object(members) => members,
         Value::Null => return Ok(meta),
         other => {
-            return Err(format!(
-                "{prefix} {} into Go value of type {GO_TYPE}",
-                json_type(other)
-            ));
+            return Err(format!("{prefix} {} into Go value of type {GO_TYPE}", json_type(other)));
         }
     };
     let mut error = None;
@@ -44,9 +42,7 @@ pub(super) fn type_meta(document: &Document) -> Result<TypeMeta, String> {
             Value::Null => {}
             other => {
                 let found = json_type(other);
-                error.get_or_insert(format!(
-                    "{prefix} {found} into Go struct field .{name} of type string"
-                ));
+                error.get_or_insert(format!("{prefix} {found} into Go struct field .{name} of type string"));
             }
         }
     }
@@ -94,16 +90,11 @@ pub(super) struct List {
 }
 
 /// Decodes a document, with the complaints of strict decoding. The error is Go's text.
-pub(super) fn decode(
-    document: &Document,
-    root: &'static Struct,
-) -> Result<(Data, Vec<String>), String> {
+pub(super) fn decode(document: &Document, root: &'static Struct) -> Result<(Data, Vec<String>), String> {
     let mut decoder = Decoder::new(document);
     let mut slot = Some(empty(root));
     let shape = Shape::Struct(root);
-    decoder
-        .value(document.root(), &shape, &mut slot)
-        .map_err(|Abort(text)| text)?;
+    decoder.value(document.root(), &shape, &mut slot).map_err(|Abort(text)| text)?;
     if let Some(error) = decoder.error {
         return Err(error);
     }
@@ -111,7 +102,7 @@ pub(super) fn decode(
 }
 
 fn empty(shape: &'static Struct) -> Data {
-    Data::Struct(shape, shape.fields.iter().map(|_| None).collect())
+    Data::Struct(shape, vec![None; shape.field_count()])
 }
 
 /// An error that ends decoding at once; others let it go on and the first of them is reported.
@@ -145,9 +136,7 @@ impl<'d> Decoder<'d> {
         match self.context {
             Some(context) => {
                 let (name, path) = (context.name, self.fields.join("."));
-                format!(
-                    "json: cannot unmarshal {found} into Go struct field {name}.{path} of type {go_type}"
-                )
+                format!("json: cannot unmarshal {found} into Go struct field {name}.{path} of type {go_type}")
             }
             None => format!("json: cannot unmarshal {found} into Go value of type {go_type}"),
         }
@@ -166,10 +155,7 @@ impl<'d> Decoder<'d> {
 
     fn complain(&mut self, what: &str, field: &str) {
         let dot = if self.path.is_empty() { "" } else { "." };
-        let complaint = format!(
-            "{what} {}",
-            golang::quote(&format!("{}{dot}{field}", self.path))
-        );
+        let complaint = format!("{what} {}", golang::quote(&format!("{}{dot}{field}", self.path)));
         if self.complaints.len() < STRICT_ERRORS_MAX && self.seen.insert(complaint.clone()) {
             self.complaints.push(complaint);
         }
@@ -231,12 +217,7 @@ impl<'d> Decoder<'d> {
         }
     }
 
-    fn list(
-        &mut self,
-        items: &[ValueId],
-        shape: &Shape,
-        slot: &mut Option<Data>,
-    ) -> Result<(), Abort> {
+    fn list(&mut self, items: &[ValueId], shape: &Shape, slot: &mut Option<Data>) -> Result<(), Abort> {
         let mut list = match slot.take() {
             Some(Data::List(list)) => list,
             _ => List::default(),
@@ -274,7 +255,8 @@ impl<'d> Decoder<'d> {
         let (outer, depth, base) = (self.context, self.fields.len(), self.path.len());
         let mut seen = 0u64;
         for (key, value) in members {
-            let Some(index) = shape.fields.iter().position(|(name, _)| name == key) else {
+            let known = shape.position(key).and_then(|index| Some((index, shape.field(index)?)));
+            let Some((index, ((name, field), embedded))) = known else {
                 self.complain("unknown field", key);
                 continue;
             };
@@ -282,8 +264,8 @@ impl<'d> Decoder<'d> {
                 self.complain("duplicate field", key);
             }
             seen |= 1 << index;
-            let (name, field) = &shape.fields[index];
             self.context = Some(shape);
+            self.fields.extend(embedded);
             self.fields.push(name);
             self.path.push_str(if base == 0 { "" } else { "." });
             self.path.push_str(name);
@@ -300,10 +282,7 @@ impl<'d> Decoder<'d> {
 impl Data {
     fn field(&self, name: &str) -> Option<&Data> {
         match self {
-            Self::Struct(shape, values) => {
-                let index = shape.fields.iter().position(|(field, _)| *field == name)?;
-                values[index].as_ref()
-            }
+            Self::Struct(shape, values) => values[shape.position(name)?].as_ref(),
             _ => None,
         }
     }
@@ -363,11 +342,7 @@ impl RawPolicy {
         };
         Self {
             metadata,
-            rules: data
-                .items("rules")
-                .iter()
-                .map(|rule| RawRule::from_data(rule.as_ref()))
-                .collect(),
+            rules: data.items("rules").iter().map(|rule| RawRule::from_data(rule.as_ref())).collect(),
             omit_stages: data.texts("omitStages"),
             omit_managed_fields: data.flag("omitManagedFields").unwrap_or(false),
         }
@@ -393,11 +368,7 @@ impl RawPolicy {
 impl RawRule {
     fn from_data(data: Option<&Data>) -> Self {
         let Some(data) = data else {
-            return Self {
-                level: String::new(),
-                omit_stages: Vec::new(),
-                rule: Rule::default(),
-            };
+            return Self { level: String::new(), omit_stages: Vec::new(), rule: Rule::default() };
         };
         let group = |data: &Option<Data>| match data {
             Some(data) => GroupResources {
@@ -417,11 +388,7 @@ impl RawRule {
             omit_managed_fields: data.flag("omitManagedFields"),
             ..Rule::default()
         };
-        Self {
-            level: data.text("level"),
-            omit_stages: data.texts("omitStages"),
-            rule,
-        }
+        Self { level: data.text("level"), omit_stages: data.texts("omitStages"), rule }
     }
 }
 
@@ -433,17 +400,12 @@ fn write(data: &Data, document: &Document) -> String {
         Data::Int(n) => n.to_string(),
         Data::Raw(id) => document.write(*id),
         Data::Labels(labels) => {
-            let pair = |(k, v): (&String, &String)| {
-                format!("{}:{}", golang::json_string(k), golang::json_string(v))
-            };
+            let pair = |(k, v): (&String, &String)| format!("{}:{}", golang::json_string(k), golang::json_string(v));
             let pairs: Vec<_> = labels.iter().map(pair).collect();
             format!("{{{}}}", pairs.join(","))
         }
         Data::List(list) => {
-            let item = |item: &Option<Data>| {
-                item.as_ref()
-                    .map_or("\"\"".to_owned(), |d| write(d, document))
-            };
+            let item = |item: &Option<Data>| item.as_ref().map_or("\"\"".to_owned(), |d| write(d, document));
             let items: Vec<_> = list.items[..list.len].iter().map(item).collect();
             format!("[{}]", items.join(","))
         }

@@ -27,6 +27,29 @@ pub(super) struct Struct {
     /// Go's name with the package.
     pub(super) go_type: &'static str,
     pub(super) fields: &'static [(&'static str, Shape)],
+    /// An embedded struct, by its Go name, whose fields are fields of this one too.
+    pub(super) embedded: Option<(&'static str, &'static Struct)>,
+}
+
+impl Struct {
+    /// Index of a field, counted through to those of the embedded struct.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        let own = self.fields.iter().position(|(field, _)| *field == name);
+        own.or_else(|| Some(self.fields.len() + self.embedded?.1.position(name)?))
+    }
+
+    /// A field by its index, with the name of the struct that embeds it.
+    pub(super) fn field(&self, index: usize) -> Option<(&'static (&'static str, Shape), Option<&'static str>)> {
+        match (self.fields.get(index), self.embedded) {
+            (Some(field), _) => Some((field, None)),
+            (None, Some((name, inner))) => Some((inner.fields.get(index - self.fields.len())?, Some(name))),
+            (None, None) => None,
+        }
+    }
+
+    pub(super) fn field_count(&self) -> usize {
+        self.fields.len() + self.embedded.map_or(0, |(_, inner)| inner.field_count())
+    }
 }
 
 const STRING: Shape = Shape::Text("string");
@@ -40,13 +63,11 @@ pub(super) static POLICY: Struct = Struct {
         ("kind", STRING),
         ("apiVersion", STRING),
         ("metadata", Shape::Struct(&OBJECT_META)),
-        (
-            "rules",
-            Shape::List("[]v1.PolicyRule", &Shape::Struct(&POLICY_RULE)),
-        ),
+        ("rules", Shape::List("[]v1.PolicyRule", &Shape::Struct(&POLICY_RULE))),
         ("omitStages", STAGES),
         ("omitManagedFields", Shape::Bool),
     ],
+    embedded: None,
 };
 
 static POLICY_RULE: Struct = Struct {
@@ -57,25 +78,20 @@ static POLICY_RULE: Struct = Struct {
         ("users", STRINGS),
         ("userGroups", STRINGS),
         ("verbs", STRINGS),
-        (
-            "resources",
-            Shape::List("[]v1.GroupResources", &Shape::Struct(&GROUP_RESOURCES)),
-        ),
+        ("resources", Shape::List("[]v1.GroupResources", &Shape::Struct(&GROUP_RESOURCES))),
         ("namespaces", STRINGS),
         ("nonResourceURLs", STRINGS),
         ("omitStages", STAGES),
         ("omitManagedFields", Shape::OptionalBool),
     ],
+    embedded: None,
 };
 
 static GROUP_RESOURCES: Struct = Struct {
     name: "GroupResources",
     go_type: "v1.GroupResources",
-    fields: &[
-        ("group", STRING),
-        ("resources", STRINGS),
-        ("resourceNames", STRINGS),
-    ],
+    fields: &[("group", STRING), ("resources", STRINGS), ("resourceNames", STRINGS)],
+    embedded: None,
 };
 
 pub(super) static OBJECT_META: Struct = Struct {
@@ -94,16 +110,11 @@ pub(super) static OBJECT_META: Struct = Struct {
         ("deletionGracePeriodSeconds", Shape::OptionalInt),
         ("labels", Shape::Labels),
         ("annotations", Shape::Labels),
-        (
-            "ownerReferences",
-            Shape::List("[]v1.OwnerReference", &Shape::Struct(&OWNER_REFERENCE)),
-        ),
+        ("ownerReferences", Shape::List("[]v1.OwnerReference", &Shape::Struct(&OWNER_REFERENCE))),
         ("finalizers", STRINGS),
-        (
-            "managedFields",
-            Shape::List("[]v1.ManagedFieldsEntry", &Shape::Struct(&MANAGED_FIELDS)),
-        ),
+        ("managedFields", Shape::List("[]v1.ManagedFieldsEntry", &Shape::Struct(&MANAGED_FIELDS))),
     ],
+    embedded: None,
 };
 
 /// Fields that are written even when empty.
@@ -125,6 +136,7 @@ static OWNER_REFERENCE: Struct = Struct {
         ("controller", Shape::OptionalBool),
         ("blockOwnerDeletion", Shape::OptionalBool),
     ],
+    embedded: None,
 };
 
 static MANAGED_FIELDS: Struct = Struct {
@@ -139,6 +151,7 @@ static MANAGED_FIELDS: Struct = Struct {
         ("fieldsV1", Shape::Raw),
         ("subresource", STRING),
     ],
+    embedded: None,
 };
 
 /// Without `apiVersion` the server decodes into its internal type, whose fields have their Go names; metadata
@@ -149,34 +162,11 @@ pub(super) static INTERNAL_POLICY: Struct = Struct {
     fields: &[
         ("kind", STRING),
         ("apiVersion", STRING),
-        ("name", STRING),
-        ("generateName", STRING),
-        ("namespace", STRING),
-        ("selfLink", STRING),
-        ("uid", Shape::Text("types.UID")),
-        ("resourceVersion", STRING),
-        ("generation", Shape::Int),
-        ("creationTimestamp", Shape::Time),
-        ("deletionTimestamp", Shape::OptionalTime),
-        ("deletionGracePeriodSeconds", Shape::OptionalInt),
-        ("labels", Shape::Labels),
-        ("annotations", Shape::Labels),
-        (
-            "ownerReferences",
-            Shape::List("[]v1.OwnerReference", &Shape::Struct(&OWNER_REFERENCE)),
-        ),
-        ("finalizers", STRINGS),
-        (
-            "managedFields",
-            Shape::List("[]v1.ManagedFieldsEntry", &Shape::Struct(&MANAGED_FIELDS)),
-        ),
-        (
-            "Rules",
-            Shape::List("[]audit.PolicyRule", &Shape::Struct(&INTERNAL_RULE)),
-        ),
+        ("Rules", Shape::List("[]audit.PolicyRule", &Shape::Struct(&INTERNAL_RULE))),
         ("OmitStages", INTERNAL_STAGES),
         ("OmitManagedFields", Shape::Bool),
     ],
+    embedded: Some(("ObjectMeta", &OBJECT_META)),
 };
 
 const INTERNAL_STAGES: Shape = Shape::List("[]audit.Stage", &Shape::Text("audit.Stage"));
@@ -189,28 +179,20 @@ static INTERNAL_RULE: Struct = Struct {
         ("Users", STRINGS),
         ("UserGroups", STRINGS),
         ("Verbs", STRINGS),
-        (
-            "Resources",
-            Shape::List(
-                "[]audit.GroupResources",
-                &Shape::Struct(&INTERNAL_RESOURCES),
-            ),
-        ),
+        ("Resources", Shape::List("[]audit.GroupResources", &Shape::Struct(&INTERNAL_RESOURCES))),
         ("Namespaces", STRINGS),
         ("NonResourceURLs", STRINGS),
         ("OmitStages", INTERNAL_STAGES),
         ("OmitManagedFields", Shape::OptionalBool),
     ],
+    embedded: None,
 };
 
 static INTERNAL_RESOURCES: Struct = Struct {
     name: "GroupResources",
     go_type: "audit.GroupResources",
-    fields: &[
-        ("Group", STRING),
-        ("Resources", STRINGS),
-        ("ResourceNames", STRINGS),
-    ],
+    fields: &[("Group", STRING), ("Resources", STRINGS), ("ResourceNames", STRINGS)],
+    embedded: None,
 };
 
 impl Shape {

@@ -13,9 +13,7 @@ pub(super) fn normalise(text: &str) -> Result<Option<String>, String> {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil_from_days(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    Ok(Some(format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
-    )))
+    Ok(Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")))
 }
 
 struct Parser<'t> {
@@ -33,25 +31,18 @@ impl Moment {
     fn seconds(&self) -> i64 {
         let (year, month, day) = self.date;
         let (hour, minute, second) = self.clock;
-        days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
-            - self.offset_minutes * 60
+        days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - self.offset_minutes * 60
     }
 }
 
 impl Parser<'_> {
     fn error(&self, element: &str) -> String {
-        let (text, rest) = (
-            crate::golang::quote(self.text),
-            crate::golang::quote(self.rest),
-        );
+        let (text, rest) = (crate::golang::quote(self.text), crate::golang::quote(self.rest));
         format!("parsing time {text} as \"{LAYOUT}\": cannot parse {rest} as \"{element}\"")
     }
 
     fn out_of_range(&self, what: &str) -> String {
-        format!(
-            "parsing time {}: {what} out of range",
-            crate::golang::quote(self.text)
-        )
+        format!("parsing time {}: {what} out of range", crate::golang::quote(self.text))
     }
 
     fn digits(&mut self, count: usize, element: &str) -> Result<i64, String> {
@@ -65,10 +56,7 @@ impl Parser<'_> {
     }
 
     fn literal(&mut self, literal: &str) -> Result<(), String> {
-        self.rest = self
-            .rest
-            .strip_prefix(literal)
-            .ok_or_else(|| self.error(literal))?;
+        self.rest = self.rest.strip_prefix(literal).ok_or_else(|| self.error(literal))?;
         Ok(())
     }
 
@@ -99,20 +87,13 @@ impl Parser<'_> {
         self.fraction();
         let offset_minutes = self.zone()?;
         if !self.rest.is_empty() {
-            let (text, rest) = (
-                crate::golang::quote(self.text),
-                crate::golang::quote(self.rest),
-            );
+            let (text, rest) = (crate::golang::quote(self.text), crate::golang::quote(self.rest));
             return Err(format!("parsing time {text}: extra text: {rest}"));
         }
         if day < 1 || day > days_in_month(year, month) {
             return Err(self.out_of_range("day"));
         }
-        Ok(Moment {
-            date: (year, month, day),
-            clock: (hour, minute, second),
-            offset_minutes,
-        })
+        Ok(Moment { date: (year, month, day), clock: (hour, minute, second), offset_minutes })
     }
 
     fn fraction(&mut self) {
@@ -148,18 +129,11 @@ impl Parser<'_> {
 }
 
 fn two_digits(text: &str) -> Option<i64> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {
-    let next = if month == 12 {
-        (year + 1, 1)
-    } else {
-        (year, month + 1)
-    };
+    let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
     days_from_civil(next.0, next.1, 1) - days_from_civil(year, month, 1)
 }
 
@@ -176,13 +150,9 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
-    let (day, month) = (
-        day_of_year - (153 * shifted + 2) / 5 + 1,
-        (shifted + 2) % 12 + 1,
-    );
+    let (day, month) = (day_of_year - (153 * shifted + 2) / 5 + 1, (shifted + 2) % 12 + 1);
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }

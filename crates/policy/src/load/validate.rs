@@ -25,12 +25,8 @@ pub(super) fn policy(policy: &RawPolicy, server: ServerVersion) -> Vec<String> {
 fn stages(stages: &[String], path: &str, errors: &mut Vec<String>) {
     for (i, stage) in stages.iter().enumerate() {
         if Stage::parse(stage).is_none() {
-            let allowed =
-                "allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic";
-            errors.push(format!(
-                "{path}[{i}]: Invalid value: {}: {allowed}",
-                quote(stage)
-            ));
+            let allowed = "allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic";
+            errors.push(format!("{path}[{i}]: Invalid value: {}: {allowed}", quote(stage)));
         }
     }
 }
@@ -48,9 +44,7 @@ fn validate_rule(raw: &RawRule, path: &str, server: ServerVersion, errors: &mut 
         if !entry.resource_names.is_empty() && entry.resources.is_empty() {
             let names = json_list(&entry.resource_names);
             let detail = "using resourceNames requires at least one resource";
-            errors.push(format!(
-                "{path}.resources.resourceNames: Invalid value: {names}: {detail}"
-            ));
+            errors.push(format!("{path}.resources.resourceNames: Invalid value: {names}: {detail}"));
         }
     }
     stages(&raw.omit_stages, &format!("{path}.omitStages"), errors);
@@ -59,9 +53,7 @@ fn validate_rule(raw: &RawRule, path: &str, server: ServerVersion, errors: &mut 
     if !rule.non_resource_urls.is_empty() && selects_resources {
         let urls = json_list(&rule.non_resource_urls);
         let detail = "rules cannot apply to both regular resources and non-resource URLs";
-        errors.push(format!(
-            "{path}.nonResourceURLs: Invalid value: {urls}: {detail}"
-        ));
+        errors.push(format!("{path}.nonResourceURLs: Invalid value: {urls}: {detail}"));
     }
 }
 
@@ -70,10 +62,7 @@ fn level(level: &str, path: &str, errors: &mut Vec<String>) {
         errors.push(format!("{path}.level: Required value"));
     } else if Level::parse(level).is_none() {
         let supported = r#"supported values: "None", "Metadata", "Request", "RequestResponse""#;
-        errors.push(format!(
-            "{path}.level: Unsupported value: {}: {supported}",
-            json_string(level)
-        ));
+        errors.push(format!("{path}.level: Unsupported value: {}: {supported}", json_string(level)));
     }
 }
 
@@ -102,9 +91,7 @@ fn group(group: &str, path: &str, errors: &mut Vec<String>) {
     }
     if !details.is_empty() {
         let (shown, details) = (quote(group), details.join(","));
-        errors.push(format!(
-            "{path}.resources.group: Invalid value: {shown}: {details}"
-        ));
+        errors.push(format!("{path}.resources.group: Invalid value: {shown}: {details}"));
     }
 }
 

@@ -34,10 +34,7 @@ pub fn source_ips(headers: Forwarded<'_>, peer: &str) -> Vec<IpAddr> {
 fn host(peer: &str) -> Option<&str> {
     let (host, port) = peer.rsplit_once(':')?;
     if let Some(inner) = host.strip_prefix('[') {
-        return inner
-            .strip_suffix(']')
-            .filter(|inner| !inner.contains(['[', ']']))
-            .filter(|_| !port.contains(']'));
+        return inner.strip_suffix(']').filter(|inner| !inner.contains(['[', ']'])).filter(|_| !port.contains(']'));
     }
     (!host.contains([':', '[', ']']) && !port.contains(['[', ']'])).then_some(host)
 }

@@ -38,10 +38,7 @@ fn split_terms(selector: &str) -> Vec<&str> {
 fn split_term(term: &str) -> Option<(&str, bool, &str)> {
     let at = term.char_indices().find_map(|(i, _)| {
         let rest = &term[i..];
-        ["!=", "==", "="]
-            .into_iter()
-            .find(|op| rest.starts_with(op))
-            .map(|op| (i, op))
+        ["!=", "==", "="].into_iter().find(|op| rest.starts_with(op)).map(|op| (i, op))
     });
     let (i, op) = at?;
     Some((&term[..i], op != "!=", &term[i + op.len()..]))
@@ -100,10 +97,7 @@ impl<'s> Labels<'s> {
             self.rest = &self.rest[symbol.len()..];
             return Token::Symbol(symbol);
         }
-        let end = self
-            .rest
-            .find(|c| is_special(c) || is_blank(c))
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(|c| is_special(c) || is_blank(c)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         Token::Word(word)
@@ -137,9 +131,7 @@ impl<'s> Labels<'s> {
         }
         match self.next() {
             Token::Word("in" | "notin") => self.values(),
-            Token::Symbol("=" | "==" | "!=") => {
-                self.exact_value().filter(|v| is_label_value(v)).map(drop)
-            }
+            Token::Symbol("=" | "==" | "!=") => self.exact_value().filter(|v| is_label_value(v)).map(drop),
             Token::Symbol(">" | "<") => {
                 let value = self.exact_value()?;
                 (value.parse::<i64>().is_ok() && is_label_value(value)).then_some(())
@@ -195,16 +187,12 @@ fn is_name_part(name: &str) -> bool {
     name.len() <= 63
         && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
         && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 fn is_qualified_name(key: &str) -> bool {
     match key.split_once('/') {
-        Some((prefix, name)) => {
-            crate::load::is_subdomain(prefix) && prefix.len() <= 253 && is_name_part(name)
-        }
+        Some((prefix, name)) => crate::load::is_subdomain(prefix) && prefix.len() <= 253 && is_name_part(name),
         None => is_name_part(key),
     }
 }

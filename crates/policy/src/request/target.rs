@@ -35,11 +35,7 @@ impl Target {
         }
         if uri == "*" {
             let query = Vec::new();
-            return Ok(Self {
-                path: "*".to_owned(),
-                request_uri: "*".to_owned(),
-                query,
-            });
+            return Ok(Self { path: "*".to_owned(), request_uri: "*".to_owned(), query });
         }
         let rest = strip_origin(uri).ok_or_else(invalid)?;
         let (raw_path, raw_query) = match rest.split_once('?') {
@@ -47,26 +43,14 @@ impl Target {
             None => (rest, None),
         };
         let path = unescape(raw_path, Plus::Stays).ok_or_else(invalid)?;
-        let escaped = if is_valid_encoding(raw_path) {
-            raw_path.to_owned()
-        } else {
-            escape(&path)
-        };
-        let mut request_uri = if escaped.is_empty() {
-            "/".to_owned()
-        } else {
-            escaped
-        };
+        let escaped = if is_valid_encoding(raw_path) { raw_path.to_owned() } else { escape(&path) };
+        let mut request_uri = if escaped.is_empty() { "/".to_owned() } else { escaped };
         if let Some(query) = raw_query {
             request_uri.push('?');
             request_uri.push_str(query);
         }
         let path = String::from_utf8_lossy(&path).into_owned();
-        Ok(Self {
-            path,
-            request_uri,
-            query: parse_query(raw_query.unwrap_or_default()),
-        })
+        Ok(Self { path, request_uri, query: parse_query(raw_query.unwrap_or_default()) })
     }
 
     /// The attributes that a policy decides on, with no user.
@@ -93,12 +77,7 @@ impl Target {
     }
 
     /// Fills in verb, namespace, resource, name and subresource.
-    fn resource(
-        &self,
-        method: &str,
-        parts: &[&str],
-        request: &mut Request<'_>,
-    ) -> Result<(), TargetError> {
+    fn resource(&self, method: &str, parts: &[&str], request: &mut Request<'_>) -> Result<(), TargetError> {
         let mut parts = parts;
         let verb = match (parts, method) {
             (["watch" | "proxy"], _) => return Err(TargetError::Kind(self.request_uri.clone())),
@@ -117,10 +96,7 @@ impl Target {
         request.verb = owned(verb);
         if let ["namespaces", namespace, rest @ ..] = parts {
             request.namespace = owned(namespace);
-            if rest
-                .first()
-                .is_some_and(|part| !matches!(*part, "status" | "finalize"))
-            {
+            if rest.first().is_some_and(|part| !matches!(*part, "status" | "finalize")) {
                 parts = rest;
             }
         }
@@ -151,26 +127,18 @@ impl Target {
 
     /// The name in the field selector; list options that do not parse count as none given.
     fn selected_name(&self) -> Option<String> {
-        let is_number = |key| {
-            self.first(key)
-                .is_none_or(|value| value.parse::<i64>().is_ok())
-        };
+        let is_number = |key| self.first(key).is_none_or(|value| value.parse::<i64>().is_ok());
         let options_parse = is_number("limit")
             && is_number("timeoutSeconds")
             && label_selector_is_valid(self.first("labelSelector").unwrap_or_default());
         if !options_parse {
             return None;
         }
-        field_selector_name(self.first("fieldSelector").unwrap_or_default())
-            .ok()
-            .flatten()
+        field_selector_name(self.first("fieldSelector").unwrap_or_default()).ok().flatten()
     }
 
     fn first(&self, key: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(k, _)| k == key)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
     }
 }
 
@@ -187,15 +155,8 @@ pub fn parse_request_line(line: &str) -> Option<(Option<User<'static>>, &str, &s
         Some((name, groups)) => (name, groups),
         None => (user, ""),
     };
-    let groups = groups
-        .split(',')
-        .filter(|g| !g.is_empty())
-        .map(|g| Cow::Owned(g.to_owned()))
-        .collect();
-    let user = (name != "-").then(|| User {
-        name: Cow::Owned(name.to_owned()),
-        groups,
-    });
+    let groups = groups.split(',').filter(|g| !g.is_empty()).map(|g| Cow::Owned(g.to_owned())).collect();
+    let user = (name != "-").then(|| User { name: Cow::Owned(name.to_owned()), groups });
     Some((user, method, uri.trim()))
 }
 
@@ -206,9 +167,7 @@ fn strip_origin(uri: &str) -> Option<&str> {
     }
     let (scheme, rest) = uri.split_once(':')?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
     if !is_scheme {
         return None;
     }
@@ -216,8 +175,7 @@ fn strip_origin(uri: &str) -> Option<&str> {
         return rest.starts_with('/').then_some(rest);
     };
     let end = authority.find(['/', '?']).unwrap_or(authority.len());
-    let host_ok =
-        !authority[..end].contains([' ', '<', '>', '"', '%', '\\', '^', '`', '{', '|', '}']);
+    let host_ok = !authority[..end].contains([' ', '<', '>', '"', '%', '\\', '^', '`', '{', '|', '}']);
     host_ok.then(|| &authority[end..])
 }
 
@@ -246,9 +204,7 @@ fn unescape(text: &str, plus: Plus) -> Option<Vec<u8>> {
 
 /// Whether an escaped path can be shown as it was sent.
 fn is_valid_encoding(path: &str) -> bool {
-    path.bytes().all(|b| {
-        b == b'%' || matches!(b, b'[' | b']' | b'!' | b'\'' | b'(' | b')' | b'*') || stays(b)
-    })
+    path.bytes().all(|b| b == b'%' || matches!(b, b'[' | b']' | b'!' | b'\'' | b'(' | b')' | b'*') || stays(b))
 }
 
 /// Bytes that a path shows without escaping.
@@ -270,16 +226,10 @@ fn escape(path: &[u8]) -> String {
 
 /// Pairs of a query; what does not decode is dropped, as the server does.
 fn parse_query(query: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| {
-        unescape(text, Plus::IsBlank).map(|b| String::from_utf8_lossy(&b).into_owned())
-    };
+    let decode = |text: &str| unescape(text, Plus::IsBlank).map(|b| String::from_utf8_lossy(&b).into_owned());
     let pair = |part: &str| {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         Some((decode(key)?, decode(value)?))
     };
-    query
-        .split('&')
-        .filter(|part| !part.is_empty() && !part.contains(';'))
-        .filter_map(pair)
-        .collect()
+    query.split('&').filter(|part| !part.is_empty() && !part.contains(';')).filter_map(pair).collect()
 }

@@ -10,25 +10,11 @@ pub(super) enum Event {
     DocumentStart,
     DocumentEnd,
     StreamEnd,
-    Alias {
-        name: Vec<u8>,
-        start: Mark,
-        end: Mark,
-    },
+    Alias { name: Vec<u8>, start: Mark, end: Mark },
     Scalar(ScalarEvent),
-    SequenceStart {
-        anchor: Option<Vec<u8>>,
-        start: Mark,
-        flow: bool,
-    },
-    MappingStart {
-        anchor: Option<Vec<u8>>,
-        start: Mark,
-        flow: bool,
-    },
-    CollectionEnd {
-        end: Mark,
-    },
+    SequenceStart { anchor: Option<Vec<u8>>, start: Mark, flow: bool },
+    MappingStart { anchor: Option<Vec<u8>>, start: Mark, flow: bool },
+    CollectionEnd { end: Mark },
 }
 
 #[derive(Debug, Default)]
@@ -92,13 +78,7 @@ impl<'a> Parser<'a> {
         let mut scanner = Scanner::new(raw);
         scanner.take()?; // the start of the stream
         let state = State::DocumentStart { implicit: true };
-        Ok(Self {
-            scanner,
-            state,
-            states: Vec::new(),
-            marks: Vec::new(),
-            tags: Vec::new(),
-        })
+        Ok(Self { scanner, state, states: Vec::new(), marks: Vec::new(), tags: Vec::new() })
     }
 
     pub(super) fn next(&mut self) -> Result<Event, SyntaxError> {
@@ -144,11 +124,7 @@ impl<'a> Parser<'a> {
 
     /// Takes the next token if it is this one.
     fn accept(&mut self, symbol: &Symbol) -> Result<Option<Token>, SyntaxError> {
-        if self.peek()?.symbol == *symbol {
-            self.scanner.take().map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.peek()?.symbol == *symbol { self.scanner.take().map(Some) } else { Ok(None) }
     }
 
     fn pop(&mut self) {
@@ -168,12 +144,7 @@ impl<'a> Parser<'a> {
 
     fn empty(&mut self, mark: Mark, next: State) -> Event {
         self.state = next;
-        Event::Scalar(ScalarEvent {
-            implicit: true,
-            start: mark,
-            end: mark,
-            ..ScalarEvent::default()
-        })
+        Event::Scalar(ScalarEvent { implicit: true, start: mark, end: mark, ..ScalarEvent::default() })
     }
 
     fn child(&mut self, place: Place, then: State) -> Result<Event, SyntaxError> {
@@ -184,9 +155,7 @@ impl<'a> Parser<'a> {
     fn close(&mut self) -> Result<Event, SyntaxError> {
         self.pop();
         self.marks.pop();
-        Ok(Event::CollectionEnd {
-            end: self.scanner.take()?.end,
-        })
+        Ok(Event::CollectionEnd { end: self.scanner.take()?.end })
     }
 
     fn open(&mut self, first: bool) -> Result<(), SyntaxError> {
@@ -202,10 +171,7 @@ impl<'a> Parser<'a> {
             while self.accept(&Symbol::DocumentEnd)?.is_some() {}
         }
         let symbol = &self.peek()?.symbol;
-        let marked = matches!(
-            symbol,
-            Symbol::Version { .. } | Symbol::TagDirective { .. } | Symbol::DocumentStart
-        );
+        let marked = matches!(symbol, Symbol::Version { .. } | Symbol::TagDirective { .. } | Symbol::DocumentStart);
         if *symbol == Symbol::StreamEnd {
             self.state = State::End;
             return Ok(Event::StreamEnd);
@@ -218,11 +184,7 @@ impl<'a> Parser<'a> {
         }
         if self.accept(&Symbol::DocumentStart)?.is_none() {
             let at = self.here()?;
-            return Err(self.error(
-                "did not find expected <document start>",
-                at,
-                Mark::default(),
-            ));
+            return Err(self.error("did not find expected <document start>", at, Mark::default()));
         }
         self.state = State::DocumentContent;
         Ok(Event::DocumentStart)
@@ -234,27 +196,15 @@ impl<'a> Parser<'a> {
             let Token { symbol, start, .. } = self.peek()?.clone();
             match symbol {
                 Symbol::Version { .. } if versions > 0 => {
-                    return Err(self.error(
-                        "found duplicate %YAML directive",
-                        start,
-                        Mark::default(),
-                    ));
+                    return Err(self.error("found duplicate %YAML directive", start, Mark::default()));
                 }
                 Symbol::Version { major: 1, minor: 1 } => versions += 1,
                 Symbol::Version { .. } => {
-                    return Err(self.error(
-                        "found incompatible YAML document",
-                        start,
-                        Mark::default(),
-                    ));
+                    return Err(self.error("found incompatible YAML document", start, Mark::default()));
                 }
                 Symbol::TagDirective { handle, prefix } => {
                     if self.tags.iter().any(|(known, _)| *known == handle) {
-                        return Err(self.error(
-                            "found duplicate %TAG directive",
-                            start,
-                            Mark::default(),
-                        ));
+                        return Err(self.error("found duplicate %TAG directive", start, Mark::default()));
                     }
                     self.tags.push((handle, prefix));
                 }
@@ -263,11 +213,7 @@ impl<'a> Parser<'a> {
             self.scanner.take()?;
         }
         for (handle, prefix) in [("!", "!"), ("!!", "tag:yaml.org,2002:")] {
-            if !self
-                .tags
-                .iter()
-                .any(|(known, _)| known == handle.as_bytes())
-            {
+            if !self.tags.iter().any(|(known, _)| known == handle.as_bytes()) {
                 self.tags.push((handle.into(), prefix.into()));
             }
         }
@@ -301,12 +247,7 @@ impl<'a> Parser<'a> {
     }
 
     fn node(&mut self, place: Place) -> Result<Event, SyntaxError> {
-        if let Token {
-            symbol: Symbol::Alias(name),
-            start,
-            end,
-        } = self.peek()?.clone()
-        {
+        if let Token { symbol: Symbol::Alias(name), start, end } = self.peek()?.clone() {
             self.scanner.take()?;
             self.pop();
             return Ok(Event::Alias { name, start, end });
@@ -338,28 +279,15 @@ impl<'a> Parser<'a> {
         Ok(found)
     }
 
-    fn resolve_tag(
-        &mut self,
-        properties: &Properties,
-        start: Mark,
-    ) -> Result<Vec<u8>, SyntaxError> {
+    fn resolve_tag(&mut self, properties: &Properties, start: Mark) -> Result<Vec<u8>, SyntaxError> {
         let Some((handle, suffix, mark)) = &properties.tag else {
             return Ok(Vec::new());
         };
         if handle.is_empty() {
             return Ok(suffix.clone());
         }
-        let prefix = self
-            .tags
-            .iter()
-            .find(|(known, _)| known == handle)
-            .map(|(_, prefix)| prefix);
-        let tag: Vec<u8> = prefix
-            .into_iter()
-            .chain([suffix])
-            .flatten()
-            .copied()
-            .collect();
+        let prefix = self.tags.iter().find(|(known, _)| known == handle).map(|(_, prefix)| prefix);
+        let tag: Vec<u8> = prefix.into_iter().chain([suffix]).flatten().copied().collect();
         if prefix.is_none() || tag.is_empty() {
             return Err(self.error("found undefined tag handle", *mark, start));
         }
@@ -377,62 +305,32 @@ impl<'a> Parser<'a> {
         let anchor = properties.anchor;
         let block = place != Place::Flow;
         let (sequence, flow, state) = match token.symbol {
-            Symbol::BlockEntry if place == Place::BlockOrIndentless => {
-                (true, false, State::IndentlessSequence)
-            }
+            Symbol::BlockEntry if place == Place::BlockOrIndentless => (true, false, State::IndentlessSequence),
             Symbol::Scalar { value, style } => {
                 self.scanner.take()?;
                 self.pop();
                 let implicit = (tag.is_empty() && style == Style::Plain) || tag == b"!";
                 let block = style == Style::Block;
                 let end = token.end;
-                return Ok(Event::Scalar(ScalarEvent {
-                    value,
-                    anchor,
-                    tag,
-                    implicit,
-                    block,
-                    start,
-                    end,
-                }));
+                return Ok(Event::Scalar(ScalarEvent { value, anchor, tag, implicit, block, start, end }));
             }
             Symbol::FlowSequenceStart => (true, true, State::FlowSequence { first: true }),
             Symbol::FlowMappingStart => (false, true, State::FlowMappingKey { first: true }),
-            Symbol::BlockSequenceStart if block => {
-                (true, false, State::BlockSequence { first: true })
-            }
-            Symbol::BlockMappingStart if block => {
-                (false, false, State::BlockMappingKey { first: true })
-            }
+            Symbol::BlockSequenceStart if block => (true, false, State::BlockSequence { first: true }),
+            Symbol::BlockMappingStart if block => (false, false, State::BlockMappingKey { first: true }),
             _ if anchor.is_some() || !tag.is_empty() => {
                 self.pop();
                 let (implicit, end) = (tag.is_empty(), properties.end.unwrap_or(start));
                 let value = Vec::new();
-                return Ok(Event::Scalar(ScalarEvent {
-                    value,
-                    anchor,
-                    tag,
-                    implicit,
-                    block: false,
-                    start,
-                    end,
-                }));
+                return Ok(Event::Scalar(ScalarEvent { value, anchor, tag, implicit, block: false, start, end }));
             }
             _ => return Err(self.error("did not find expected node content", token.start, start)),
         };
         self.state = state;
         if sequence {
-            Ok(Event::SequenceStart {
-                anchor,
-                start,
-                flow,
-            })
+            Ok(Event::SequenceStart { anchor, start, flow })
         } else {
-            Ok(Event::MappingStart {
-                anchor,
-                start,
-                flow,
-            })
+            Ok(Event::MappingStart { anchor, start, flow })
         }
     }
 
@@ -456,12 +354,7 @@ impl<'a> Parser<'a> {
             self.pop();
             return Ok(Event::CollectionEnd { end: self.here()? });
         };
-        if self.at(&[
-            Symbol::BlockEntry,
-            Symbol::Key,
-            Symbol::Value,
-            Symbol::BlockEnd,
-        ])? {
+        if self.at(&[Symbol::BlockEntry, Symbol::Key, Symbol::Value, Symbol::BlockEnd])? {
             return Ok(self.empty(entry.end, State::IndentlessSequence));
         }
         self.child(Place::Block, State::IndentlessSequence)
@@ -509,11 +402,7 @@ impl<'a> Parser<'a> {
         self.separator(first, "did not find expected ',' or ']'")?;
         if let Some(key) = self.accept(&Symbol::Key)? {
             self.state = State::PairKey;
-            return Ok(Event::MappingStart {
-                anchor: None,
-                start: key.start,
-                flow: true,
-            });
+            return Ok(Event::MappingStart { anchor: None, start: key.start, flow: true });
         }
         if self.at(&[Symbol::FlowSequenceEnd])? {
             return self.close();
@@ -531,9 +420,7 @@ impl<'a> Parser<'a> {
     }
 
     fn pair_value(&mut self) -> Result<Event, SyntaxError> {
-        if self.accept(&Symbol::Value)?.is_some()
-            && !self.at(&[Symbol::FlowEntry, Symbol::FlowSequenceEnd])?
-        {
+        if self.accept(&Symbol::Value)?.is_some() && !self.at(&[Symbol::FlowEntry, Symbol::FlowSequenceEnd])? {
             return self.child(Place::Flow, State::PairEnd);
         }
         let here = self.here()?;

@@ -20,6 +20,8 @@ pub(super) struct Reader<'a> {
     encoding: Encoding,
     text: Vec<u8>,
     unread: usize,
+    /// Where the characters that were visible at the last refill began.
+    window: usize,
     pub(super) mark: Mark,
 }
 
@@ -44,18 +46,14 @@ pub(crate) fn decode_text(raw: &[u8]) -> Option<String> {
 impl<'a> Reader<'a> {
     pub(super) fn new(raw: &'a [u8]) -> Self {
         let (encoding, raw_pos) = detect(raw);
-        Self {
-            raw,
-            raw_pos,
-            encoding,
-            text: Vec::new(),
-            unread: 0,
-            mark: Mark::default(),
-        }
+        Self { raw, raw_pos, encoding, text: Vec::new(), unread: 0, window: 0, mark: Mark::default() }
     }
 
     /// Makes `count` characters ahead visible; beyond the end they read as NUL.
     pub(super) fn need(&mut self, count: usize) -> Result<(), SyntaxError> {
+        if self.unread < count {
+            self.window = self.mark.offset;
+        }
         while self.unread < count && self.raw_pos < self.raw.len() {
             self.fill()?;
         }
@@ -64,11 +62,7 @@ impl<'a> Reader<'a> {
 
     fn fill(&mut self) -> Result<(), SyntaxError> {
         // A first chunk shares its bytes with the byte order mark.
-        let base = if self.text.is_empty() {
-            0
-        } else {
-            self.raw_pos
-        };
+        let base = if self.text.is_empty() { 0 } else { self.raw_pos };
         let end = (base + CHUNK).min(self.raw.len());
         let start = self.raw_pos;
         while self.raw_pos < end {
@@ -77,9 +71,13 @@ impl<'a> Reader<'a> {
                 None => break,
             }
         }
-        if self.raw_pos == start && end < self.raw.len() {
-            // Cannot happen for chunks wider than a character; keeps the loop finite all the same.
-            return Err(SyntaxError::reader("incomplete character"));
+        // A character cut off by the end is noticed when more is asked for, not before.
+        if self.raw_pos == start {
+            return Err(SyntaxError::reader(match (self.encoding, end - start) {
+                (Encoding::Utf8, _) => "incomplete UTF-8 octet sequence",
+                (_, 1) => "incomplete UTF-16 character",
+                _ => "incomplete UTF-16 surrogate pair",
+            }));
         }
         Ok(())
     }
@@ -91,30 +89,25 @@ impl<'a> Reader<'a> {
             return Err(SyntaxError::reader("control characters are not allowed"));
         }
         self.raw_pos += width;
-        self.text
-            .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        self.text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         self.unread += 1;
         Ok(())
     }
 
     /// The next character of the chunk, nothing where it goes on in the next chunk.
     fn next_char(&self, end: usize) -> Result<Option<(char, usize)>, SyntaxError> {
-        let at_end = end == self.raw.len();
         let rest = self.raw.get(self.raw_pos..end).unwrap_or_default();
         match self.encoding {
-            Encoding::Utf8 => utf8_char(rest, at_end),
-            Encoding::Utf16Le => utf16_char(rest, at_end, u16::from_le_bytes),
-            Encoding::Utf16Be => utf16_char(rest, at_end, u16::from_be_bytes),
+            Encoding::Utf8 => utf8_char(rest),
+            Encoding::Utf16Le => utf16_char(rest, u16::from_le_bytes),
+            Encoding::Utf16Be => utf16_char(rest, u16::from_be_bytes),
         }
     }
 
     /// Byte `ahead` of the position, NUL beyond what was made visible.
     #[inline]
     pub(super) fn byte(&self, ahead: usize) -> u8 {
-        self.text
-            .get(self.mark.offset + ahead)
-            .copied()
-            .unwrap_or(0)
+        self.text.get(self.mark.offset + ahead).copied().unwrap_or(0)
     }
 
     pub(super) fn at_end(&self) -> bool {
@@ -147,9 +140,9 @@ impl<'a> Reader<'a> {
         b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
     }
 
+    /// The library looks for the mark where its buffer begins, not where it stands.
     pub(super) fn is_byte_order_mark(&self) -> bool {
-        // The library looks at the start of its buffer, which is the start of the text for small inputs.
-        self.mark.offset == 0 && self.text.starts_with(&[0xEF, 0xBB, 0xBF])
+        self.text[self.window..].starts_with(&[0xEF, 0xBB, 0xBF])
     }
 
     fn width(&self) -> usize {
@@ -229,58 +222,35 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn utf8_char(rest: &[u8], at_end: bool) -> Result<Option<(char, usize)>, SyntaxError> {
-    let Some(&first) = rest.first() else {
-        return Ok(None);
+/// The first character and its width; nothing where its bytes are not all there yet.
+fn utf8_char(rest: &[u8]) -> Result<Option<(char, usize)>, SyntaxError> {
+    let width = match rest.first() {
+        None => return Ok(None),
+        Some(0x00..=0x7F) => 1,
+        Some(0xC0..=0xDF) => 2,
+        Some(0xE0..=0xEF) => 3,
+        Some(0xF0..=0xF7) => 4,
+        Some(_) => return Err(SyntaxError::reader("invalid leading UTF-8 octet")),
     };
-    let width = match first {
-        0x00..=0x7F => 1,
-        0xC0..=0xDF => 2,
-        0xE0..=0xEF => 3,
-        0xF0..=0xF7 => 4,
-        _ => return Err(SyntaxError::reader("invalid leading UTF-8 octet")),
-    };
-    let Some(bytes) = rest.get(..width) else {
-        return if at_end {
-            Err(SyntaxError::reader("incomplete UTF-8 octet sequence"))
-        } else {
-            Ok(None)
-        };
-    };
+    let Some(bytes) = rest.get(..width) else { return Ok(None) };
     if bytes[1..].iter().any(|b| b & 0xC0 != 0x80) {
         return Err(SyntaxError::reader("invalid trailing UTF-8 octet"));
     }
-    match std::str::from_utf8(bytes)
-        .ok()
-        .and_then(|s| s.chars().next())
-    {
+    match std::str::from_utf8(bytes).ok().and_then(|s| s.chars().next()) {
         Some(c) => Ok(Some((c, width))),
         None => Err(SyntaxError::reader("invalid Unicode character")),
     }
 }
 
-fn utf16_char(
-    rest: &[u8],
-    at_end: bool,
-    unit: fn([u8; 2]) -> u16,
-) -> Result<Option<(char, usize)>, SyntaxError> {
+fn utf16_char(rest: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Option<(char, usize)>, SyntaxError> {
     let read = |i: usize| rest.get(i..i + 2).map(|b| unit([b[0], b[1]]));
-    let Some(first) = read(0) else {
-        return if at_end {
-            Err(SyntaxError::reader("incomplete UTF-16 character"))
-        } else {
-            Ok(None)
-        };
-    };
+    let Some(first) = read(0) else { return Ok(None) };
     match first & 0xFC00 {
         0xDC00 => Err(SyntaxError::reader("unexpected low surrogate area")),
-        0xD800 => match read(2) {
-            None if at_end => Err(SyntaxError::reader("incomplete UTF-16 surrogate pair")),
+        0xD800 => match read(2).map(|second| char::decode_utf16([first, second]).next()) {
             None => Ok(None),
-            Some(second) => match char::decode_utf16([first, second]).next() {
-                Some(Ok(c)) => Ok(Some((c, 4))),
-                _ => Err(SyntaxError::reader("expected low surrogate area")),
-            },
+            Some(Some(Ok(c))) => Ok(Some((c, 4))),
+            Some(_) => Err(SyntaxError::reader("expected low surrogate area")),
         },
         _ => Ok(char::from_u32(u32::from(first)).map(|c| (c, 2))),
     }

@@ -49,9 +49,9 @@ pub(crate) fn resolve(value: &str, tag: &str, implicit: bool) -> Result<Resolved
     }
     let Some(wanted) = core_tag(tag) else {
         if tag.strip_prefix(PREFIX) == Some("binary") {
-            return decode_base64(value).map(Resolved::Text).ok_or_else(|| {
-                SyntaxError::decoder("!!binary value contains invalid base64 data")
-            });
+            return decode_base64(value)
+                .map(Resolved::Text)
+                .ok_or_else(|| SyntaxError::decoder("!!binary value contains invalid base64 data"));
         }
         return Ok(Resolved::Text(value.to_owned()));
     };
@@ -73,9 +73,7 @@ pub(crate) fn resolve(value: &str, tag: &str, implicit: bool) -> Result<Resolved
         _ => {
             let wanted = tag.strip_prefix(PREFIX).unwrap_or(tag);
             let found = name(&found);
-            Err(SyntaxError::decoder(format!(
-                "cannot decode !!{found} `{value}` as a !!{wanted}"
-            )))
+            Err(SyntaxError::decoder(format!("cannot decode !!{found} `{value}` as a !!{wanted}")))
         }
     }
 }
@@ -105,12 +103,8 @@ pub(crate) fn plain(value: &str) -> Resolved {
 
 fn word(value: &str) -> Option<Resolved> {
     Some(match value {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            Resolved::Bool(true)
-        }
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Resolved::Bool(false)
-        }
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Resolved::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Resolved::Bool(false),
         "" | "~" | "null" | "Null" | "NULL" => Resolved::Null,
         ".nan" | ".NaN" | ".NAN" => Resolved::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Resolved::Float(f64::INFINITY),
@@ -143,11 +137,7 @@ fn number(digits: &str) -> Option<Resolved> {
 }
 
 fn to_i64(magnitude: u64, negative: bool) -> Option<i64> {
-    if negative {
-        0i64.checked_sub_unsigned(magnitude)
-    } else {
-        i64::try_from(magnitude).ok()
-    }
+    if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
 /// Digits in the base that their prefix names; a leading zero means octal.
@@ -211,19 +201,12 @@ fn is_date(date: &str) -> bool {
     let [year, month, day] = parts[..] else {
         return false;
     };
-    let in_range =
-        |s: &str, max: u8| s.len() <= 2 && s.parse::<u8>().is_ok_and(|n| (1..=max).contains(&n));
-    year.len() == 4
-        && year.bytes().all(|b| b.is_ascii_digit())
-        && in_range(month, 12)
-        && in_range(day, 31)
+    let in_range = |s: &str, max: u8| s.len() <= 2 && s.parse::<u8>().is_ok_and(|n| (1..=max).contains(&n));
+    year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit()) && in_range(month, 12) && in_range(day, 31)
 }
 
 fn is_clock(clock: &str) -> bool {
     let whole = clock.split_once('.').map_or(clock, |(whole, _)| whole);
     let parts: Vec<&str> = whole.split(':').collect();
-    parts.len() == 3
-        && parts
-            .iter()
-            .all(|p| p.len() <= 2 && p.parse::<u8>().is_ok_and(|n| n < 60))
+    parts.len() == 3 && parts.iter().all(|p| p.len() <= 2 && p.parse::<u8>().is_ok_and(|n| n < 60))
 }

@@ -67,14 +67,7 @@ impl Scanner<'_> {
         if gap.broken {
             self.simple_key_allowed = true;
         }
-        Ok(Token {
-            symbol: Symbol::Scalar {
-                value,
-                style: Style::Plain,
-            },
-            start,
-            end,
-        })
+        Ok(Token { symbol: Symbol::Scalar { value, style: Style::Plain }, start, end })
     }
 
     fn at_document_indicator(&self) -> bool {
@@ -140,34 +133,19 @@ impl Scanner<'_> {
             if self.reader.byte(0) == quote {
                 break;
             }
-            let mut gap = Gap {
-                broken: escaped_break,
-                ..Gap::default()
-            };
+            let mut gap = Gap { broken: escaped_break, ..Gap::default() };
             while self.reader.is_blank(0) || self.reader.is_break(0) {
                 self.gap_character(&mut gap)?;
             }
             gap.fold_into(&mut value);
         }
         self.reader.skip();
-        let symbol = Symbol::Scalar {
-            value,
-            style: Style::Quoted,
-        };
-        Ok(Token {
-            symbol,
-            start,
-            end: self.reader.mark,
-        })
+        let symbol = Symbol::Scalar { value, style: Style::Quoted };
+        Ok(Token { symbol, start, end: self.reader.mark })
     }
 
     /// Characters up to white space or the closing quote; true when an escaped line break ended them.
-    fn quoted_words(
-        &mut self,
-        quote: u8,
-        start: Mark,
-        value: &mut Vec<u8>,
-    ) -> Result<bool, SyntaxError> {
+    fn quoted_words(&mut self, quote: u8, start: Mark, value: &mut Vec<u8>) -> Result<bool, SyntaxError> {
         while !self.reader.is_blankz(0) {
             match (self.reader.byte(0), self.reader.byte(1)) {
                 (b'\'', b'\'') if quote == b'\'' => {
@@ -281,14 +259,7 @@ impl Scanner<'_> {
         if chomp == Chomp::Keep {
             value.append(&mut blank_lines);
         }
-        Ok(Token {
-            symbol: Symbol::Scalar {
-                value,
-                style: Style::Block,
-            },
-            start,
-            end,
-        })
+        Ok(Token { symbol: Symbol::Scalar { value, style: Style::Block }, start, end })
     }
 
     /// Chomping and indentation indicators, in either order.
@@ -328,18 +299,12 @@ impl Scanner<'_> {
     }
 
     /// Indentation and empty lines; finds the indentation when it is still unknown (zero).
-    fn block_breaks(
-        &mut self,
-        indent: &mut usize,
-        breaks: &mut Vec<u8>,
-        start: Mark,
-    ) -> Result<Mark, SyntaxError> {
+    fn block_breaks(&mut self, indent: &mut usize, breaks: &mut Vec<u8>, start: Mark) -> Result<Mark, SyntaxError> {
         let mut end = self.reader.mark;
         let mut widest = 0;
         loop {
             self.reader.need(1)?;
-            while (*indent == 0 || self.reader.mark.column < *indent) && self.reader.byte(0) == b' '
-            {
+            while (*indent == 0 || self.reader.mark.column < *indent) && self.reader.byte(0) == b' ' {
                 self.reader.skip();
                 self.reader.need(1)?;
             }

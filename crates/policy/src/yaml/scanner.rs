@@ -57,9 +57,7 @@ impl<'a> Scanner<'a> {
         while self.more_needed()? {
             self.fetch()?;
         }
-        self.queue
-            .front()
-            .ok_or_else(|| SyntaxError::decoder("attempted to go past the end of stream"))
+        self.queue.front().ok_or_else(|| SyntaxError::decoder("attempted to go past the end of stream"))
     }
 
     pub(super) fn take(&mut self) -> Result<Token, SyntaxError> {
@@ -128,10 +126,7 @@ impl<'a> Scanner<'a> {
             b'|' | b'>' if !in_flow => self.fetch_block_scalar(),
             b'\'' | b'"' => self.fetch_with_key(Self::scan_quoted),
             _ if self.starts_plain() => self.fetch_with_key(Self::scan_plain),
-            _ => Err(self.error(
-                self.reader.mark,
-                "found character that cannot start any token",
-            )),
+            _ => Err(self.error(self.reader.mark, "found character that cannot start any token")),
         }
     }
 
@@ -140,8 +135,8 @@ impl<'a> Scanner<'a> {
         match reader.byte(0) {
             b'-' => !reader.is_blank(1),
             b'?' | b':' => self.flow_level == 0 && !reader.is_blankz(1),
-            b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\''
-            | b'"' | b'%' | b'@' | b'`' => false,
+            b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
+            | b'`' => false,
             _ => !reader.is_blankz(0),
         }
     }
@@ -210,12 +205,7 @@ impl<'a> Scanner<'a> {
         let token = self.parsed + self.queue.len();
         self.remove_key()?;
         let last = self.keys.len() - 1;
-        self.keys[last] = SimpleKey {
-            possible: true,
-            required,
-            token,
-            mark: self.reader.mark,
-        };
+        self.keys[last] = SimpleKey { possible: true, required, token, mark: self.reader.mark };
         self.key_of_token.insert(token, last);
         Ok(())
     }
@@ -233,12 +223,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn roll_indent(
-        &mut self,
-        at: Option<usize>,
-        symbol: Symbol,
-        mark: Mark,
-    ) -> Result<(), SyntaxError> {
+    fn roll_indent(&mut self, at: Option<usize>, symbol: Symbol, mark: Mark) -> Result<(), SyntaxError> {
         let column = mark.column as isize;
         if self.flow_level > 0 || self.indent >= column {
             return Ok(());
@@ -248,11 +233,7 @@ impl<'a> Scanner<'a> {
         if self.indents.len() > MAX_DEPTH {
             return Err(self.error(mark, "exceeded max depth of 10000"));
         }
-        let token = Token {
-            symbol,
-            start: mark,
-            end: mark,
-        };
+        let token = Token { symbol, start: mark, end: mark };
         self.insert(at, token);
         Ok(())
     }
@@ -260,9 +241,7 @@ impl<'a> Scanner<'a> {
     /// Queues a token in front of token `number`. One that was already handed out cannot be preceded any more:
     /// then the token goes to the end, as the library has it (`[]: x` is where it shows).
     fn insert(&mut self, number: Option<usize>, token: Token) {
-        let at = number
-            .and_then(|n| n.checked_sub(self.parsed))
-            .unwrap_or(self.queue.len());
+        let at = number.and_then(|n| n.checked_sub(self.parsed)).unwrap_or(self.queue.len());
         self.queue.insert(at.min(self.queue.len()), token);
     }
 
@@ -309,11 +288,7 @@ impl<'a> Scanner<'a> {
     fn fetch_flow_start(&mut self, symbol: Symbol) -> Result<(), SyntaxError> {
         self.save_key()?;
         let token = self.parsed + self.queue.len();
-        self.keys.push(SimpleKey {
-            token,
-            mark: self.reader.mark,
-            ..SimpleKey::default()
-        });
+        self.keys.push(SimpleKey { token, mark: self.reader.mark, ..SimpleKey::default() });
         self.flow_level += 1;
         if self.flow_level > MAX_DEPTH {
             return Err(self.error(self.reader.mark, "exceeded max depth of 10000"));
@@ -355,11 +330,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn allow_block(&self, problem: &str) -> Result<(), SyntaxError> {
-        if self.simple_key_allowed {
-            Ok(())
-        } else {
-            Err(self.error(self.reader.mark, problem))
-        }
+        if self.simple_key_allowed { Ok(()) } else { Err(self.error(self.reader.mark, problem)) }
     }
 
     fn fetch_key(&mut self) -> Result<(), SyntaxError> {
@@ -377,11 +348,7 @@ impl<'a> Scanner<'a> {
         let last = self.keys.len() - 1;
         if self.key_is_valid(last)? {
             let key = self.keys[last];
-            let token = Token {
-                symbol: Symbol::Key,
-                start: key.mark,
-                end: key.mark,
-            };
+            let token = Token { symbol: Symbol::Key, start: key.mark, end: key.mark };
             self.insert(Some(key.token), token);
             self.roll_indent(Some(key.token), Symbol::BlockMappingStart, key.mark)?;
             self.keys[last].possible = false;
@@ -399,10 +366,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Scans something that may turn out to be a key.
-    fn fetch_with_key(
-        &mut self,
-        scan: fn(&mut Self) -> Result<Token, SyntaxError>,
-    ) -> Result<(), SyntaxError> {
+    fn fetch_with_key(&mut self, scan: fn(&mut Self) -> Result<Token, SyntaxError>) -> Result<(), SyntaxError> {
         self.save_key()?;
         self.simple_key_allowed = false;
         let token = scan(self)?;

@@ -108,21 +108,11 @@ impl Scanner<'_> {
         let name = self.word()?;
         let end = self.reader.mark;
         let ended = self.reader.is_blankz(0)
-            || matches!(
-                self.reader.byte(0),
-                b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`'
-            );
+            || matches!(self.reader.byte(0), b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`');
         if name.is_empty() || !ended {
-            return Err(self.error(
-                start,
-                "did not find expected alphabetic or numeric character",
-            ));
+            return Err(self.error(start, "did not find expected alphabetic or numeric character"));
         }
-        let symbol = if is_alias {
-            Symbol::Alias(name)
-        } else {
-            Symbol::Anchor(name)
-        };
+        let symbol = if is_alias { Symbol::Alias(name) } else { Symbol::Anchor(name) };
         Ok(Token { symbol, start, end })
     }
 
@@ -135,11 +125,7 @@ impl Scanner<'_> {
             self.shorthand_tag(start)?
         };
         self.require_blank(start)?;
-        Ok(Token {
-            symbol: Symbol::Tag { handle, suffix },
-            start,
-            end: self.reader.mark,
-        })
+        Ok(Token { symbol: Symbol::Tag { handle, suffix }, start, end: self.reader.mark })
     }
 
     fn verbatim_tag(&mut self, start: Mark) -> Result<Vec<u8>, SyntaxError> {
@@ -197,11 +183,7 @@ impl Scanner<'_> {
             self.reader.need(1)?;
             found = true;
         }
-        if found {
-            Ok(uri)
-        } else {
-            Err(self.error(start, "did not find expected tag URI"))
-        }
+        if found { Ok(uri) } else { Err(self.error(start, "did not find expected tag URI")) }
     }
 
     /// One character written as `%XX` octets.
@@ -209,11 +191,7 @@ impl Scanner<'_> {
         let mut remaining = None;
         while remaining != Some(0) {
             self.reader.need(3)?;
-            let octet = match (
-                self.reader.byte(0),
-                hex(self.reader.byte(1)),
-                hex(self.reader.byte(2)),
-            ) {
+            let octet = match (self.reader.byte(0), hex(self.reader.byte(1)), hex(self.reader.byte(2))) {
                 (b'%', Some(high), Some(low)) => (high << 4) | low,
                 _ => return Err(self.error(start, "did not find URI escaped octet")),
             };
@@ -246,7 +224,5 @@ enum HandleUse {
 }
 
 pub(super) fn hex(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|d| u8::try_from(d).ok())
+    char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok())
 }

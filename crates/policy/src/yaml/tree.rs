@@ -98,35 +98,11 @@ impl Builder {
                 Event::DocumentStart | Event::DocumentEnd | Event::StreamEnd => return Ok(()),
                 Event::Alias { name, start, end } => self.alias(tree, &name, start, end)?,
                 Event::Scalar(scalar) => self.scalar(tree, scalar),
-                Event::SequenceStart {
-                    anchor,
-                    start,
-                    flow,
-                } => {
-                    self.collection(
-                        tree,
-                        Kind::Sequence {
-                            items: Vec::new(),
-                            flow,
-                        },
-                        anchor,
-                        start,
-                    );
+                Event::SequenceStart { anchor, start, flow } => {
+                    self.collection(tree, Kind::Sequence { items: Vec::new(), flow }, anchor, start);
                 }
-                Event::MappingStart {
-                    anchor,
-                    start,
-                    flow,
-                } => {
-                    self.collection(
-                        tree,
-                        Kind::Mapping {
-                            children: Vec::new(),
-                            flow,
-                        },
-                        anchor,
-                        start,
-                    );
+                Event::MappingStart { anchor, start, flow } => {
+                    self.collection(tree, Kind::Mapping { children: Vec::new(), flow }, anchor, start);
                 }
                 Event::CollectionEnd { end } => {
                     if let Some(id) = self.open.pop() {
@@ -147,10 +123,7 @@ impl Builder {
             return;
         };
         match &mut tree.nodes[parent.0 as usize].kind {
-            Kind::Sequence {
-                items: children, ..
-            }
-            | Kind::Mapping { children, .. } => children.push(id),
+            Kind::Sequence { items: children, .. } | Kind::Mapping { children, .. } => children.push(id),
             Kind::Scalar { .. } | Kind::Alias { .. } => {}
         }
     }
@@ -165,44 +138,19 @@ impl Builder {
     }
 
     fn scalar(&mut self, tree: &mut Tree, scalar: ScalarEvent) {
-        let ScalarEvent {
-            value,
-            anchor,
-            tag,
-            implicit,
-            block,
-            start,
-            end,
-        } = scalar;
+        let ScalarEvent { value, anchor, tag, implicit, block, start, end } = scalar;
         let (value, tag) = (into_text(value), into_text(tag));
-        let id = tree.add(
-            Kind::Scalar {
-                value,
-                tag,
-                implicit,
-                block,
-            },
-            start,
-            end,
-        );
+        let id = tree.add(Kind::Scalar { value, tag, implicit, block }, start, end);
         self.attach(tree, id);
         if let Some(anchor) = anchor {
             self.anchors.insert(anchor, id);
         }
     }
 
-    fn alias(
-        &mut self,
-        tree: &mut Tree,
-        name: &[u8],
-        start: Mark,
-        end: Mark,
-    ) -> Result<(), SyntaxError> {
+    fn alias(&mut self, tree: &mut Tree, name: &[u8], start: Mark, end: Mark) -> Result<(), SyntaxError> {
         let name = into_text(name.to_vec());
         let Some(&target) = self.anchors.get(name.as_bytes()) else {
-            return Err(SyntaxError::decoder(format!(
-                "unknown anchor '{name}' referenced"
-            )));
+            return Err(SyntaxError::decoder(format!("unknown anchor '{name}' referenced")));
         };
         let id = tree.add(Kind::Alias { name, target }, start, end);
         self.attach(tree, id);

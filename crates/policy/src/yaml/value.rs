@@ -35,18 +35,12 @@ impl From<SyntaxError> for ConvertError {
 /// Writes the document as JSON with sorted keys, the last of equal keys winning.
 pub(crate) fn to_json(tree: &Tree) -> Result<Converted, ConvertError> {
     let Some(root) = tree.root() else {
-        return Ok(Converted {
-            json: "null".to_owned(),
-            duplicates: Vec::new(),
-        });
+        return Ok(Converted { json: "null".to_owned(), duplicates: Vec::new() });
     };
     let mut decoder = Decoder::new(tree);
     let root = decoder.run(root)?;
     let json = decoder.write(root)?;
-    Ok(Converted {
-        json,
-        duplicates: decoder.duplicates,
-    })
+    Ok(Converted { json, duplicates: decoder.duplicates })
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -148,9 +142,7 @@ impl<'t> Decoder<'t> {
         while let Some(step) = self.steps.pop() {
             self.step(step)?;
         }
-        self.values
-            .pop()
-            .ok_or_else(|| SyntaxError::decoder("empty document"))
+        self.values.pop().ok_or_else(|| SyntaxError::decoder("empty document"))
     }
 
     fn step(&mut self, step: Step) -> Result<(), SyntaxError> {
@@ -158,11 +150,7 @@ impl<'t> Decoder<'t> {
             Step::Node(id) => self.node(id),
             Step::Pairs { node, child, into } => self.pairs(node, child, into),
             Step::Keyed { node, child, into } => self.keyed(node, child, into),
-            Step::Put {
-                key,
-                value_node,
-                into,
-            } => {
+            Step::Put { key, value_node, into } => {
                 self.put(key, value_node, into);
                 Ok(())
             }
@@ -201,9 +189,7 @@ impl<'t> Decoder<'t> {
 
     fn enter(&mut self, alias: NodeId, name: &str) -> Result<(), SyntaxError> {
         if self.open_aliases.insert(alias, ()).is_some() {
-            return Err(SyntaxError::decoder(format!(
-                "anchor '{name}' value contains itself"
-            )));
+            return Err(SyntaxError::decoder(format!("anchor '{name}' value contains itself")));
         }
         self.steps.push(Step::Leave { alias });
         Ok(())
@@ -217,29 +203,19 @@ impl<'t> Decoder<'t> {
                 self.enter(id, name)?;
                 self.steps.push(Step::Node(*target));
             }
-            Kind::Scalar {
-                value,
-                tag,
-                implicit,
-                ..
-            } => {
+            Kind::Scalar { value, tag, implicit, .. } => {
                 self.scalars.push(resolve(value, tag, *implicit)?);
                 self.values.push(Value::Scalar(self.scalars.len() - 1));
             }
             Kind::Sequence { items, .. } => {
                 self.steps.push(Step::Collect { count: items.len() });
-                self.steps
-                    .extend(items.iter().rev().map(|&item| Step::Node(item)));
+                self.steps.extend(items.iter().rev().map(|&item| Step::Node(item)));
             }
             Kind::Mapping { .. } => {
                 self.maps.push(Map::default());
                 let map = self.maps.len() - 1;
                 self.steps.push(Step::Finish { map });
-                self.steps.push(Step::Pairs {
-                    node: id,
-                    child: 0,
-                    into: map,
-                });
+                self.steps.push(Step::Pairs { node: id, child: 0, into: map });
             }
         }
         Ok(())
@@ -253,11 +229,7 @@ impl<'t> Decoder<'t> {
         let (Some(&key), Some(&value)) = (children.get(child), children.get(child + 1)) else {
             return Ok(());
         };
-        self.steps.push(Step::Pairs {
-            node,
-            child: child + 2,
-            into,
-        });
+        self.steps.push(Step::Pairs { node, child: child + 2, into });
         if self.is_merge(key) {
             return self.merge(value, into);
         }
@@ -280,11 +252,7 @@ impl<'t> Decoder<'t> {
             None => return Ok(()),
         };
         let value_node = children[child + 1];
-        self.steps.push(Step::Put {
-            key,
-            value_node,
-            into,
-        });
+        self.steps.push(Step::Put { key, value_node, into });
         self.steps.push(Step::Node(value_node));
         Ok(())
     }
@@ -298,8 +266,7 @@ impl<'t> Decoder<'t> {
             Entry::Occupied(place) => {
                 let line = self.tree.node(value_node).start.line + 1;
                 let key = key_syntax(place.key());
-                self.duplicates
-                    .push(format!("line {line}: key {key} already set in map"));
+                self.duplicates.push(format!("line {line}: key {key} already set in map"));
                 map.entries[*place.get()].1 = value;
             }
             Entry::Vacant(place) => {
@@ -319,8 +286,7 @@ impl<'t> Decoder<'t> {
         match &tree.node(value).kind {
             Kind::Sequence { items, .. } => {
                 // Earlier maps of the list win, so they are merged last.
-                self.steps
-                    .extend(items.iter().map(|&node| Step::Merge { node, into }));
+                self.steps.extend(items.iter().map(|&node| Step::Merge { node, into }));
                 Ok(())
             }
             _ => self.merge_one(value, into),
@@ -339,11 +305,7 @@ impl<'t> Decoder<'t> {
             self.enter(node, name)?;
             self.count()?;
         }
-        self.steps.push(Step::Pairs {
-            node: target,
-            child: 0,
-            into,
-        });
+        self.steps.push(Step::Pairs { node: target, child: 0, into });
         Ok(())
     }
 
@@ -365,26 +327,17 @@ impl<'t> Decoder<'t> {
             },
             Value::Sequence(sequence) => {
                 let items = self.sequences[sequence].iter();
-                let items: Vec<_> = items
-                    .map(|&v| self.go_syntax_within(v, depth + 1))
-                    .collect();
+                let items: Vec<_> = items.map(|&v| self.go_syntax_within(v, depth + 1)).collect();
                 format!("[]interface {{}}{{{}}}", items.join(", "))
             }
             Value::Mapping(map) => {
                 let mut entries: Vec<_> = self.maps[map].entries.iter().collect();
                 entries.sort_by_cached_key(|(key, _)| key_syntax(key));
                 let entry = |(key, value): &(Key, Value)| {
-                    format!(
-                        "{}:{}",
-                        key_syntax(key),
-                        self.go_syntax_within(*value, depth + 1)
-                    )
+                    format!("{}:{}", key_syntax(key), self.go_syntax_within(*value, depth + 1))
                 };
                 let entries: Vec<_> = entries.into_iter().map(entry).collect();
-                format!(
-                    "map[interface {{}}]interface {{}}{{{}}}",
-                    entries.join(", ")
-                )
+                format!("map[interface {{}}]interface {{}}{{{}}}", entries.join(", "))
             }
         }
     }
@@ -410,9 +363,7 @@ impl<'t> Decoder<'t> {
                     golang::push_json_string(&mut out, &key);
                     out.push(':');
                 }
-                Piece::Value(Value::Scalar(scalar)) => {
-                    write_scalar(&mut out, &self.scalars[scalar])?
-                }
+                Piece::Value(Value::Scalar(scalar)) => write_scalar(&mut out, &self.scalars[scalar])?,
                 Piece::Value(Value::Sequence(sequence)) => {
                     out.push('[');
                     pieces.push(Piece::Text("]"));
@@ -504,9 +455,7 @@ fn write_scalar(out: &mut String, scalar: &Resolved) -> Result<(), ConvertError>
         Resolved::Float(f) if f.is_finite() => out.push_str(&golang::json_float(*f)),
         Resolved::Float(f) => {
             let shown = golang::float64(*f);
-            return Err(ConvertError::Unrepresentable(format!(
-                "json: unsupported value: {shown}"
-            )));
+            return Err(ConvertError::Unrepresentable(format!("json: unsupported value: {shown}")));
         }
         Resolved::Text(text) => golang::push_json_string(out, text),
     }
@@ -516,10 +465,7 @@ fn write_scalar(out: &mut String, scalar: &Resolved) -> Result<(), ConvertError>
 /// Standard base64 with padding; line breaks are ignored, as Go's decoder does. Bytes that are not UTF-8
 /// become U+FFFD, as they would on the way to JSON.
 pub(super) fn decode_base64(text: &str) -> Option<String> {
-    let symbols: Vec<u8> = text
-        .bytes()
-        .filter(|b| !matches!(b, b'\r' | b'\n'))
-        .collect();
+    let symbols: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
     if symbols.len() % 4 != 0 {
         return None;
     }
