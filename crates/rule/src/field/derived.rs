@@ -1,0 +1,281 @@
+//! The fields `kw.…`: worked out from an event, so that a rule need not know every shape of a request.
+
+use std::borrow::Cow;
+
+use audit::{AgentFamily, Event, Json, Stage};
+
+use super::{Part, Value, identity, pkcs10};
+
+/// Most `kw.rbac.pairs` of one event; the rest are left out.
+const PAIRS_MAX: usize = 4096;
+
+/// A worked-out field. The names are those after `kw.`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Derived {
+    /// `outcome`: `allowed`, `denied` (401, 403, or forbidden) or `failed` (any other error); none before the response.
+    Outcome,
+    /// `user.class`: `human`, `serviceaccount`, `node`, `control-plane`, `anonymous` or `system`.
+    UserClass,
+    /// `user.systemComponent`: `true` if user, group and agent together are those of a known component of Kubernetes.
+    SystemComponent,
+    /// `exec.command`: the decoded `command=` parameters, joined by blanks.
+    ExecCommand,
+    /// `uri.path`: the request URI without its query, decoded.
+    UriPath,
+    /// `uri.param.NAME`: the decoded values of a query parameter.
+    UriParam(Box<str>),
+    /// `dryRun`: `true` or `false`.
+    DryRun,
+    /// `sourceIP.peer`: the last source address, which is the connection's.
+    SourcePeer,
+    /// `sourceIP.claimed`: those before it, which the client wrote.
+    SourceClaimed,
+    /// `sourceIP.first`: the first.
+    SourceFirst,
+    /// `identity`: the impersonated user if there is one, else the user.
+    Identity,
+    /// `object`: `resource/subresource namespace/name`.
+    Object,
+    /// `agent.family`: the program the user agent names.
+    AgentFamily,
+    /// `apply`: `true` if it is a server-side apply.
+    Apply,
+    /// `csr.subject`: the subject of a certificate signing request, as `O=…,CN=…`.
+    CsrSubject,
+    /// `rbac.pairs`: `verb group/resource` for each verb, group and resource of each RBAC rule (`verb /resource` for
+    /// the core group, `verb /path` for a URL).
+    RbacPairs,
+}
+
+/// Names after `kw.` of the fields without a parameter.
+pub(crate) const NAMES: [(&str, Derived); 15] = [
+    ("outcome", Derived::Outcome),
+    ("user.class", Derived::UserClass),
+    ("user.systemComponent", Derived::SystemComponent),
+    ("exec.command", Derived::ExecCommand),
+    ("uri.path", Derived::UriPath),
+    ("dryRun", Derived::DryRun),
+    ("sourceIP.peer", Derived::SourcePeer),
+    ("sourceIP.claimed", Derived::SourceClaimed),
+    ("sourceIP.first", Derived::SourceFirst),
+    ("identity", Derived::Identity),
+    ("object", Derived::Object),
+    ("agent.family", Derived::AgentFamily),
+    ("apply", Derived::Apply),
+    ("csr.subject", Derived::CsrSubject),
+    ("rbac.pairs", Derived::RbacPairs),
+];
+
+impl Derived {
+    /// The field by its name after `kw.`.
+    pub fn parse(name: &str) -> Option<Self> {
+        if let Some(parameter) = name.strip_prefix("uri.param.") {
+            return (!parameter.is_empty()).then(|| Self::UriParam(parameter.into()));
+        }
+        NAMES.iter().find(|(known, _)| *known == name).map(|(_, derived)| derived.clone())
+    }
+
+    /// The name after `kw.`.
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::UriParam(name) => Cow::Owned(format!("uri.param.{name}")),
+            other => NAMES.iter().find(|(_, derived)| derived == other).map_or("", |(name, _)| name).into(),
+        }
+    }
+
+    /// The richest part of the event that it reads.
+    pub fn part(&self) -> Part {
+        match self {
+            Self::Outcome => Part::ResponseStatus,
+            Self::CsrSubject | Self::RbacPairs => Part::Request,
+            _ => Part::Metadata,
+        }
+    }
+
+    pub(crate) fn values<'a>(&self, event: &Event<'a>, found: &mut dyn FnMut(Value<'a>)) {
+        let mut text = |text: Cow<'a, str>| {
+            if !text.is_empty() {
+                found(Value::Text(text));
+            }
+        };
+        match self {
+            Self::Outcome => text(outcome(event).unwrap_or("").into()),
+            Self::UserClass => text(identity::class(event).into()),
+            Self::SystemComponent => text(truth(identity::is_system_component(event))),
+            Self::ExecCommand => text(joined(parameters(&event.request_uri(), "command"))),
+            Self::UriPath => text(uri_path(event)),
+            Self::UriParam(name) => parameters(&event.request_uri(), name).for_each(|value| text(value.into())),
+            Self::DryRun => text(truth(is_dry_run(event))),
+            Self::SourcePeer => event.source_ips().last().into_iter().for_each(text),
+            Self::SourceClaimed => claimed(event).for_each(text),
+            Self::SourceFirst => event.source_ips().next().into_iter().for_each(text),
+            Self::Identity => text(identity::effective(event)),
+            Self::Object => text(object(event).into()),
+            Self::AgentFamily => text(AgentFamily::of(&event.user_agent()).name().to_owned().into()),
+            Self::Apply => text(truth(is_apply(event))),
+            Self::CsrSubject => text(pkcs10::subject_of(event).unwrap_or_default().into()),
+            Self::RbacPairs => rbac_pairs(event, &mut |pair| text(pair.into())),
+        }
+    }
+}
+
+fn truth(holds: bool) -> Cow<'static, str> {
+    Cow::Borrowed(if holds { "true" } else { "false" })
+}
+
+fn joined<'a>(parts: impl Iterator<Item = String>) -> Cow<'a, str> {
+    Cow::Owned(parts.collect::<Vec<_>>().join(" "))
+}
+
+fn outcome(event: &Event<'_>) -> Option<&'static str> {
+    let forbidden = event.decision().is_some_and(|decision| decision == "forbid");
+    match (event.code(), event.stage()) {
+        (Some(401 | 403), _) => Some("denied"),
+        (_, Some(Stage::Panic)) => Some("failed"),
+        (Some(400..), _) => Some("failed"),
+        (Some(_), _) => Some("allowed"),
+        (None, _) if forbidden => Some("denied"),
+        (None, Some(Stage::ResponseStarted | Stage::ResponseComplete)) if event.decision().is_some() => Some("allowed"),
+        (None, _) => None,
+    }
+}
+
+fn uri_path<'a>(event: &Event<'a>) -> Cow<'a, str> {
+    let uri = event.request_uri();
+    let path = uri.split('?').next().unwrap_or_default();
+    if path.contains('%') { Cow::Owned(decode(path, Plus::Stays)) } else { Cow::Owned(path.to_owned()) }
+}
+
+/// Decoded values of the query parameter `name`.
+pub(crate) fn parameters<'u>(uri: &'u str, name: &'u str) -> impl Iterator<Item = String> + 'u {
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').filter_map(move |pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(key, Plus::IsBlank) == name).then(|| decode(value, Plus::IsBlank))
+    })
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Plus {
+    IsBlank,
+    Stays,
+}
+
+/// Percent-decodes; what is no escape stays as it is, and what is not UTF-8 becomes U+FFFD.
+fn decode(text: &str, plus: Plus) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let hex = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+        match (byte, hex(at + 1), hex(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push(high << 4 | low);
+                at += 2;
+            }
+            (b'+', ..) if plus == Plus::IsBlank => out.push(b' '),
+            _ => out.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned())
+}
+
+fn is_dry_run(event: &Event<'_>) -> bool {
+    let uri = event.request_uri();
+    memchr::memmem::find(uri.as_bytes(), b"dryRun").is_some() && parameters(&uri, "dryRun").any(|value| value == "All")
+}
+
+/// A server-side apply is a patch that names its field manager and forces or not; clients send no other kind of patch
+/// with `fieldManager` and an object that carries `apiVersion` and `kind`.
+fn is_apply(event: &Event<'_>) -> bool {
+    if event.verb() == "apply" {
+        return true;
+    }
+    if event.verb() != "patch" {
+        return false;
+    }
+    let uri = event.request_uri();
+    let body_is_whole =
+        event.request_object.is_none_or(|body| body.get("apiVersion").is_some() && body.get("kind").is_some());
+    let manager = parameters(&uri, "fieldManager").next();
+    let client_side =
+        matches!(manager.as_deref(), Some("kubectl-client-side-apply" | "kubectl-edit" | "kubectl-patch"));
+    manager.is_some() && !client_side && body_is_whole
+}
+
+fn claimed<'a>(event: &Event<'a>) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
+    let before_last = event.source_ips().count().saturating_sub(1);
+    event.source_ips().take(before_last)
+}
+
+fn object(event: &Event<'_>) -> String {
+    let (resource, subresource, namespace, name) =
+        (event.resource(), event.subresource(), event.namespace(), event.name());
+    let what = if subresource.is_empty() { resource.into_owned() } else { format!("{resource}/{subresource}") };
+    match (namespace.is_empty(), name.is_empty()) {
+        (true, true) => what,
+        (true, false) => format!("{what} {name}"),
+        (false, _) => format!("{what} {namespace}/{name}"),
+    }
+}
+
+fn rbac_pairs(event: &Event<'_>, found: &mut dyn FnMut(String)) {
+    let rules = event.request_object.and_then(|body| body.get("rules")).into_iter().flat_map(Json::elements);
+    let texts = |rule: Json<'_>, key: &str| -> Vec<String> {
+        rule.get(key).into_iter().flat_map(Json::elements).filter_map(|v| v.text().map(Cow::into_owned)).collect()
+    };
+    let mut left = PAIRS_MAX;
+    for rule in rules {
+        let (groups, resources) = (texts(rule, "apiGroups"), texts(rule, "resources"));
+        let urls = texts(rule, "nonResourceURLs");
+        for verb in texts(rule, "verbs") {
+            let of_resources = groups.iter().flat_map(|g| resources.iter().map(move |r| format!("{g}/{r}")));
+            for target in of_resources.chain(urls.iter().cloned()) {
+                if left == 0 {
+                    return;
+                }
+                left -= 1;
+                found(format!("{verb} {target}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::{FieldPath, field_values};
+
+    fn check(event: &str, field: &str, want: &[&str]) {
+        let event = Event::parse(event.as_bytes()).unwrap();
+        assert_eq!(field_values(&event, &FieldPath::new(field)), want, "{field}");
+    }
+
+    #[test]
+    fn parameters_are_decoded() {
+        let uri = "/api/v1/namespaces/a/pods/b/exec?command=sh&command=-c&command=cat+%2Fetc%2Fshadow&stdin=true";
+        assert_eq!(parameters(uri, "command").collect::<Vec<_>>(), ["sh", "-c", "cat /etc/shadow"]);
+        check(
+            &format!(r#"{{"auditID":"a","verb":"get","requestURI":"{uri}"}}"#),
+            "kw.exec.command",
+            &["sh -c cat /etc/shadow"],
+        );
+    }
+
+    #[test]
+    fn rbac_pairs_do_not_mix_rules() {
+        let event = r#"{"auditID":"a","verb":"create","requestObject":{"rules":[
+            {"verbs":["get","list"],"apiGroups":[""],"resources":["pods"]},
+            {"verbs":["*"],"apiGroups":["apps"],"resources":["deployments"]},{"verbs":["get"],"nonResourceURLs":["/metrics"]}]}}"#;
+        check(event, "kw.rbac.pairs", &["get /pods", "list /pods", "* apps/deployments", "get /metrics"]);
+    }
+
+    #[test]
+    fn addresses_are_told_apart() {
+        let event = r#"{"auditID":"a","verb":"get","sourceIPs":["1.1.1.1","2.2.2.2","10.0.0.1"]}"#;
+        check(event, "kw.sourceIP.peer", &["10.0.0.1"]);
+        check(event, "kw.sourceIP.claimed", &["1.1.1.1", "2.2.2.2"]);
+        check(event, "kw.sourceIP.first", &["1.1.1.1"]);
+    }
+}

@@ -1,0 +1,326 @@
+//! YAML as a tree that knows where each value stands.
+//!
+//! Scalars keep their text as written (`00000429` stays that); what a plain scalar means is asked of it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use crate::problem::{Fault, Place};
+
+/// Largest rule file that is read, in bytes; a larger one is refused as a whole.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
+/// Deepest nesting of a rule file; a deeper document is refused.
+pub const YAML_DEPTH_MAX: usize = 100;
+/// Most values of one file, those that aliases repeat counted each time; beyond it the document is refused.
+pub const YAML_NODES_MAX: usize = 500_000;
+
+/// One YAML value and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) place: Place,
+    pub(crate) value: Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    /// Text as written; `plain` if it stood without quotes or tag.
+    Scalar {
+        text: String,
+        plain: bool,
+    },
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+}
+
+impl Node {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn entry(&self, key: &str) -> Option<&(Node, Node)> {
+        self.entries().iter().find(|(k, _)| k.text() == Some(key))
+    }
+
+    pub(crate) fn entries(&self) -> &[(Node, Node)] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The text of a scalar; `None` for null, lists and maps.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } if !self.is_null() => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.value, Value::Map(_))
+    }
+
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.value, Value::List(_))
+    }
+
+    pub(crate) fn is_scalar(&self) -> bool {
+        matches!(self.value, Value::Scalar { .. })
+    }
+
+    pub(crate) fn bool(&self) -> Option<bool> {
+        match self.text()? {
+            "true" | "True" | "TRUE" => Some(true),
+            "false" | "False" | "FALSE" => Some(false),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn integer(&self) -> Option<i64> {
+        match &self.value {
+            Value::Scalar { text, plain: true } => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The texts of a list of scalars, or of one scalar.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        match &self.value {
+            Value::List(items) => items.iter().filter_map(|item| item.text().map(str::to_owned)).collect(),
+            Value::Scalar { .. } => self.text().map(str::to_owned).into_iter().collect(),
+            Value::Map(_) => Vec::new(),
+        }
+    }
+
+    /// The value as JSON, plain scalars typed as YAML 1.2 types them.
+    pub(crate) fn to_json(&self, out: &mut Vec<u8>) {
+        match &self.value {
+            Value::Scalar { text, plain } => scalar_to_json(text, *plain, self.is_null(), out),
+            Value::List(items) => {
+                out.push(b'[');
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    item.to_json(out);
+                }
+                out.push(b']');
+            }
+            Value::Map(entries) => {
+                out.push(b'{');
+                for (i, (key, value)) in entries.iter().enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    audit::quote(key.text().unwrap_or_default(), out);
+                    out.push(b':');
+                    value.to_json(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+
+    /// What kind of value it is, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Scalar { .. } if self.is_null() => "null",
+            Value::Scalar { .. } => "a scalar",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+}
+
+fn scalar_to_json(text: &str, plain: bool, null: bool, out: &mut Vec<u8>) {
+    let literal = plain
+        && (matches!(text, "true" | "false")
+            || text.parse::<i64>().is_ok_and(|n| n.to_string() == text)
+            || (text.contains('.') && audit::Json::whole(text.as_bytes()).is_ok_and(|json| json.float().is_some())));
+    match (null, literal) {
+        (true, _) => out.extend_from_slice(b"null"),
+        (false, true) => out.extend_from_slice(text.as_bytes()),
+        (false, false) => audit::quote(text, out),
+    }
+}
+
+/// Where a broken text may be cut so that the other parts still load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// At the lines `---`: documents.
+    Documents,
+    /// At lines that start with `- `: items of a top-level list.
+    Items,
+}
+
+/// Reads all documents of `text`. If it is broken, each part that [`Cut`] makes is read alone, so that one mistake
+/// costs one part.
+pub(crate) fn load(text: &str, cut: Cut) -> (Vec<Node>, Vec<Fault>) {
+    if text.len() > FILE_BYTES_MAX {
+        let what = format!("file of {} bytes is larger than the limit of {FILE_BYTES_MAX}", text.len());
+        return (Vec::new(), vec![Fault::error(Place { line: 1, column: 1 }, what)]);
+    }
+    let whole = match documents(text, 0) {
+        Ok(documents) => return (documents, Vec::new()),
+        Err(fault) => fault,
+    };
+    let parts = parts(text, cut);
+    if parts.len() < 2 {
+        return (Vec::new(), vec![whole]);
+    }
+    let (mut nodes, mut faults) = (Vec::new(), Vec::new());
+    for (line, part) in parts {
+        match documents(part, line) {
+            Ok(documents) => nodes.extend(documents),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    (nodes, faults)
+}
+
+/// The parts of `text`, each with the number of lines before it.
+fn parts(text: &str, cut: Cut) -> Vec<(u32, &str)> {
+    let starts_part = |line: &str| match cut {
+        Cut::Documents => line.trim_end() == "---" || line.starts_with("--- "),
+        Cut::Items => line.starts_with("- "),
+    };
+    let (mut parts, mut start, mut start_line, mut at) = (Vec::new(), 0, 0, 0);
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        if at > start && starts_part(line) {
+            parts.push((start_line, &text[start..at]));
+            (start, start_line) = (at, u32::try_from(number).unwrap_or(u32::MAX));
+        }
+        at += line.len();
+    }
+    parts.push((start_line, &text[start..]));
+    parts
+}
+
+fn documents(text: &str, lines_before: u32) -> Result<Vec<Node>, Fault> {
+    let mut builder = Builder { lines_before, ..Builder::default() };
+    for event in Parser::new_from_str(text) {
+        match event {
+            Ok((event, span)) => builder.add(event, span)?,
+            Err(error) => {
+                let mark = error.marker();
+                let place = builder.place(mark.line(), mark.col());
+                return Err(Fault::error(place, format!("not YAML: {}", error.info())));
+            }
+        }
+    }
+    Ok(builder.documents)
+}
+
+#[derive(Default)]
+struct Builder {
+    lines_before: u32,
+    documents: Vec<Node>,
+    /// Open lists and maps, each with its anchor. A map's keys and values alternate.
+    open: Vec<(usize, Node, Vec<Node>)>,
+    /// Anchored nodes with their sizes.
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+}
+
+impl Builder {
+    fn add(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
+        let place = self.place(span.start.line(), span.start.col());
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                self.close(anchor, Node { place, value: Value::Scalar { text: text.into_owned(), plain } }, 1)
+            }
+            Event::SequenceStart(anchor, _) => self.start(anchor, Node { place, value: Value::List(Vec::new()) }),
+            Event::MappingStart(anchor, _) => self.start(anchor, Node { place, value: Value::Map(Vec::new()) }),
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::Alias(anchor) => {
+                let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
+                    return Err(Fault::error(place, "alias of an anchor that is not complete"));
+                };
+                self.close(0, node, size)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn start(&mut self, anchor: usize, node: Node) -> Result<(), Fault> {
+        if self.open.len() >= YAML_DEPTH_MAX {
+            return Err(Fault::error(node.place, format!("nested deeper than the limit of {YAML_DEPTH_MAX} levels")));
+        }
+        self.open.push((anchor, node, Vec::new()));
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        let Some((anchor, mut node, children)) = self.open.pop() else { return Ok(()) };
+        node.value = match node.value {
+            Value::Map(_) => Value::Map(pairs(children)),
+            _ => Value::List(children),
+        };
+        self.close(anchor, node, 1)
+    }
+
+    /// Puts a finished node into its parent. `size` is what it adds to the number of nodes.
+    fn close(&mut self, anchor: usize, node: Node, size: usize) -> Result<(), Fault> {
+        self.nodes += size;
+        if self.nodes > YAML_NODES_MAX {
+            return Err(Fault::error(node.place, format!("more than the limit of {YAML_NODES_MAX} values")));
+        }
+        if anchor > 0 {
+            let size = count(&node);
+            self.anchors.insert(anchor, (node.clone(), size));
+        }
+        match self.open.last_mut() {
+            Some((_, _, children)) => children.push(node),
+            None => self.documents.push(node),
+        }
+        Ok(())
+    }
+
+    fn place(&self, line: usize, column: usize) -> Place {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Place { line: number(line).saturating_add(self.lines_before), column: number(column).saturating_add(1) }
+    }
+}
+
+fn pairs(children: Vec<Node>) -> Vec<(Node, Node)> {
+    let mut entries = Vec::with_capacity(children.len() / 2);
+    let mut children = children.into_iter();
+    while let (Some(key), Some(value)) = (children.next(), children.next()) {
+        entries.push((key, value));
+    }
+    entries
+}
+
+fn count(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::Scalar { .. } => 0,
+        Value::List(items) => items.iter().map(count).sum(),
+        Value::Map(entries) => entries.iter().map(|(key, value)| count(key) + count(value)).sum(),
+    }
+}
+
+/// Quotes `text` for YAML if it would not be read back as the same string.
+pub(crate) fn quote(text: &str) -> Cow<'_, str> {
+    let safe = !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'_' | b'-'))
+        && text.as_bytes()[0].is_ascii_alphabetic()
+        && !matches!(
+            text.to_ascii_lowercase().as_str(),
+            "null" | "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n"
+        );
+    if safe { Cow::Borrowed(text) } else { Cow::Owned(format!("'{}'", text.replace('\'', "''"))) }
+}
