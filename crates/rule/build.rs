@@ -14,9 +14,17 @@ fn main() -> io::Result<()> {
     files.sort();
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("builtin_rules.rs");
     let mut out = fs::File::create(out)?;
-    writeln!(out, "const FILES: &[(&str, &str)] = &[")?;
+    let is_translation = |file: &PathBuf| file.starts_with(root.join("i18n"));
+    let (translations, rules): (Vec<_>, Vec<_>) = files.into_iter().partition(is_translation);
+    list(&mut out, "FILES", &rules, &root)?;
+    list(&mut out, "TRANSLATIONS", &translations, &root.join("i18n"))
+}
+
+/// Writes a constant of names (below `root`) and texts.
+fn list(out: &mut fs::File, constant: &str, files: &[PathBuf], root: &Path) -> io::Result<()> {
+    writeln!(out, "const {constant}: &[(&str, &str)] = &[")?;
     for file in files {
-        let name = file.strip_prefix(&root).unwrap_or(&file).display().to_string();
+        let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
         writeln!(out, "    ({name:?}, include_str!({:?})),", file.display().to_string())?;
     }
     writeln!(out, "];")

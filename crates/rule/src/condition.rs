@@ -240,7 +240,7 @@ impl std::hash::Hash for Float {
 pub struct Expression(pub(crate) Regex);
 
 /// Largest compiled form of one regular expression, in bytes; a larger one is refused.
-pub const REGEX_BYTES_MAX: usize = 1 << 20;
+pub const REGEX_BYTES_MAX: usize = 8 << 20;
 /// Longest text of one regular expression, in bytes; a longer one is refused.
 pub const REGEX_TEXT_MAX: usize = 16 << 10;
 

@@ -24,7 +24,7 @@ mod sigma;
 mod words;
 mod yaml;
 
-pub use builtin::{builtin, load_builtin};
+pub use builtin::{Translation, builtin, load_builtin, translation};
 pub use condition::{
     Case, Condition, Expression, Float, Order, Pattern, Piece, Predicate, REGEX_BYTES_MAX, REGEX_TEXT_MAX, Relation,
     Sense, Test, TimePart, Truth,

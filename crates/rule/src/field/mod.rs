@@ -28,7 +28,7 @@ pub enum Field {
     Falco(FalcoField),
     /// Values of any of these.
     AnyOf(Vec<Field>),
-    /// Every value of the event, for keyword searches.
+    /// The whole text of the event, for keyword searches.
     Whole,
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn walk_values<'a>(event: &Event<'a>, field: &Field, found: &mut dyn 
         Field::Derived(derived) => derived.values(event, found),
         Field::Falco(field) => field.values(event, found),
         Field::AnyOf(fields) => fields.iter().for_each(|field| walk_values(event, field, found)),
-        Field::Whole => scalars(event.json, found),
+        Field::Whole => whole(event.json, found),
     }
 }
 
@@ -58,15 +58,18 @@ pub(crate) fn walk<'a>(json: Json<'a>, path: &str, found: &mut dyn FnMut(Value<'
     }
 }
 
-/// Every string, number and boolean inside `json`.
-fn scalars<'a>(json: Json<'a>, found: &mut dyn FnMut(Value<'a>)) {
+/// The text as it stands, and each string that is written with escapes, decoded.
+pub(super) fn whole<'a>(json: Json<'a>, found: &mut dyn FnMut(Value<'a>)) {
+    found(Value::Text(String::from_utf8_lossy(json.bytes())));
     let mut open = vec![json];
     while let Some(json) = open.pop() {
-        match json.kind() {
-            JsonKind::Object => open.extend(json.members().map(|(_, value)| value)),
-            JsonKind::Array => open.extend(json.elements()),
-            JsonKind::Null => {}
-            _ => found(Value::Json(json)),
+        match json.inner() {
+            Some(inner) if memchr::memchr(b'\\', inner).is_some() => found(Value::Json(json)),
+            Some(_) => {}
+            None => {
+                open.extend(json.members().map(|(_, value)| value));
+                open.extend(json.elements());
+            }
         }
     }
 }
