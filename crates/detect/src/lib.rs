@@ -1,1 +1,18 @@
-//! Rules and correlations over the log, in ledger order.
+//! Detection over the log, in its order: rules, correlations, first-seen.
+//!
+//! [`Detector::observe`] takes one event after the other and writes [`finding::Finding`]s. The same events in the same
+//! order give the same findings (DET-1): time is the events' own, never the clock's. What is remembered between
+//! events has a stated bound (DET-2): the limits are constants of `correlation`, `first_seen` and `request`.
+//!
+//! Does not know sockets, files, or where events are kept.
+
+mod correlation;
+mod describe;
+mod detector;
+mod first_seen;
+mod request;
+
+pub use correlation::{GROUPS_MAX, SAMPLES_MAX};
+pub use detector::{Detector, Observed, Options};
+pub use first_seen::REMEMBERED_MAX;
+pub use request::REQUESTS_MAX;

@@ -1,0 +1,300 @@
+//! Sigma correlations: several matches in one window.
+//!
+//! Windows slide over the events' own time. A correlation that fires starts anew for its group, so that one burst is
+//! one finding. Bounds that only limit from below fire as soon as they hold; a bound from above (`lt`, `lte`, `eq`) can
+//! only be judged when the window is over, which the next event of any group makes known.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use audit::{Event, Micros};
+use finding::Evidence;
+use rule::{Correlation, CorrelationKind, FieldPath, Order, field_values};
+
+/// Groups that one correlation keeps apart. Beyond it the half that was quiet for longest is dropped.
+pub const GROUPS_MAX: usize = 10_000;
+
+/// Matches remembered in one window of one group. Beyond it the oldest is dropped, so larger counts cannot be reached.
+pub const SAMPLES_MAX: usize = 5_000;
+
+/// Events that a finding names as evidence; the newest are named.
+const EVIDENCE_MAX: usize = 20;
+
+/// Which of the rules of a correlation matched: their places in its list.
+pub(crate) type Positions<'p> = &'p [usize];
+
+/// One match that counts.
+#[derive(Debug, Clone)]
+struct Sample {
+    time: Micros,
+    position: usize,
+    evidence: Evidence,
+    /// Hash of the counted values.
+    value: u64,
+    number: f64,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    samples: VecDeque<Sample>,
+    touched: Micros,
+}
+
+/// The state of one correlation.
+#[derive(Debug)]
+pub(crate) struct Window {
+    kind: CorrelationKind,
+    bounds: rule::Bounds,
+    percentile: f64,
+    timespan: Micros,
+    rules: usize,
+    from_below: bool,
+    /// Per position: the fields to group by and to count, with aliases resolved.
+    group_by: Vec<Vec<FieldPath>>,
+    fields: Vec<Vec<FieldPath>>,
+    groups: HashMap<u64, Group>,
+}
+
+/// A correlation that fired: what it rests on, and the number that was reached.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fired {
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) number: f64,
+}
+
+impl Window {
+    pub(crate) fn of(correlation: &Correlation) -> Self {
+        let resolve = |names: &[String]| -> Vec<Vec<FieldPath>> {
+            let of = |reference: &String| names.iter().map(|n| FieldPath::new(correlation.field_of(n, reference))).collect();
+            correlation.rules.iter().map(of).collect()
+        };
+        let from_below = |order: &Order| matches!(order, Order::Greater | Order::GreaterOrEqual);
+        Self {
+            kind: correlation.kind,
+            bounds: correlation.bounds.clone(),
+            percentile: correlation.percentile,
+            timespan: i64::try_from(correlation.timespan_seconds).unwrap_or(i64::MAX / 2_000_000).saturating_mul(1_000_000),
+            rules: correlation.rules.len(),
+            from_below: correlation.bounds.0.iter().all(|(order, _)| from_below(order)),
+            group_by: resolve(&correlation.group_by),
+            fields: resolve(&correlation.fields),
+            groups: HashMap::new(),
+        }
+    }
+
+    /// Takes an event on which the rules at `positions` matched.
+    pub(crate) fn observe(
+        &mut self,
+        cluster: &str,
+        time: Micros,
+        event: &Event<'_>,
+        evidence: &Evidence,
+        positions: Positions<'_>,
+    ) -> Vec<Fired> {
+        let mut fired = if self.from_below { Vec::new() } else { self.close_before(time - self.timespan) };
+        for &position in positions {
+            let key = self.group_key(cluster, event, position);
+            let sample = self.sample(time, position, event, evidence);
+            let group = self.groups.entry(key).or_default();
+            group.touched = group.touched.max(time);
+            let oldest = time - self.timespan;
+            group.samples.retain(|sample| sample.time >= oldest);
+            group.samples.push_back(sample);
+            if group.samples.len() > SAMPLES_MAX {
+                group.samples.pop_front();
+            }
+            if self.from_below {
+                fired.extend(self.judge(key));
+            }
+        }
+        self.forget();
+        fired
+    }
+
+    /// At the end of the log every window is over.
+    pub(crate) fn close(&mut self) -> Vec<Fired> {
+        if self.from_below { Vec::new() } else { self.close_before(Micros::MAX) }
+    }
+
+    fn group_key(&self, cluster: &str, event: &Event<'_>, position: usize) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        cluster.hash(&mut hasher);
+        for field in &self.group_by[position] {
+            field_values(event, field).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    fn sample(&self, time: Micros, position: usize, event: &Event<'_>, evidence: &Evidence) -> Sample {
+        let mut hasher = DefaultHasher::new();
+        let mut number = f64::NAN;
+        for field in &self.fields[position] {
+            let values = field_values(event, field);
+            if let Some(parsed) = values.first().and_then(|value| value.parse().ok()) {
+                number = parsed;
+            }
+            values.hash(&mut hasher);
+        }
+        Sample { time, position, evidence: evidence.clone(), value: hasher.finish(), number }
+    }
+
+    /// Whether the group's window fulfils the correlation; if so it starts anew.
+    fn judge(&mut self, key: u64) -> Option<Fired> {
+        let group = self.groups.get(&key)?;
+        let number = self.number(&group.samples)?;
+        let holds = match (self.kind.is_temporal(), self.bounds.0.is_empty()) {
+            (true, true) => number >= self.rules as f64,
+            _ => self.bounds.hold(number),
+        };
+        if !holds {
+            return None;
+        }
+        let samples = self.groups.remove(&key)?.samples;
+        let skip = samples.len().saturating_sub(EVIDENCE_MAX);
+        Some(Fired { evidence: samples.into_iter().skip(skip).map(|sample| sample.evidence).collect(), number })
+    }
+
+    /// The number that the bounds are about; `None` if there is nothing to judge.
+    fn number(&self, samples: &VecDeque<Sample>) -> Option<f64> {
+        let numbers = || samples.iter().map(|sample| sample.number).filter(|number| !number.is_nan());
+        match self.kind {
+            CorrelationKind::EventCount => Some(samples.len() as f64),
+            CorrelationKind::ValueCount => {
+                Some(samples.iter().map(|sample| sample.value).collect::<HashSet<_>>().len() as f64)
+            }
+            CorrelationKind::Temporal => {
+                Some(samples.iter().map(|sample| sample.position).collect::<HashSet<_>>().len() as f64)
+            }
+            CorrelationKind::TemporalOrdered => Some(longest_chain(samples, self.rules) as f64),
+            CorrelationKind::ValueSum => Some(numbers().sum()),
+            CorrelationKind::ValueAvg => {
+                let count = numbers().count();
+                (count > 0).then(|| numbers().sum::<f64>() / count as f64)
+            }
+            CorrelationKind::ValuePercentile => percentile(numbers().collect(), self.percentile),
+            CorrelationKind::ValueMedian => percentile(numbers().collect(), 50.0),
+        }
+    }
+
+    /// Judges and drops the groups whose window began before `time`.
+    fn close_before(&mut self, time: Micros) -> Vec<Fired> {
+        let over = |group: &Group| group.samples.front().is_none_or(|first| first.time < time);
+        let mut keys: Vec<u64> = self.groups.iter().filter(|(_, group)| over(group)).map(|(key, _)| *key).collect();
+        // Replay must give the same order, which a hash map does not.
+        keys.sort_by_key(|key| (self.groups[key].samples.front().map(|first| (first.time, first.evidence.index)), *key));
+        keys.into_iter()
+            .filter_map(|key| {
+                let fired = self.judge(key);
+                self.groups.remove(&key);
+                fired
+            })
+            .collect()
+    }
+
+    /// Drops the half of the groups that was quiet for longest, so that the cost is shared by many events.
+    fn forget(&mut self) {
+        if self.groups.len() <= GROUPS_MAX {
+            return;
+        }
+        let mut quiet: Vec<(Micros, u64)> = self.groups.iter().map(|(key, group)| (group.touched, *key)).collect();
+        let middle = quiet.len() / 2;
+        let (_, &mut median, _) = quiet.select_nth_unstable(middle);
+        self.groups.retain(|key, group| (group.touched, *key) > median);
+    }
+}
+
+/// Length of the longest beginning of the rule list that occurs in order.
+fn longest_chain(samples: &VecDeque<Sample>, rules: usize) -> usize {
+    let mut sorted: Vec<(Micros, usize)> = samples.iter().map(|sample| (sample.time, sample.position)).collect();
+    sorted.sort_by_key(|(time, _)| *time);
+    sorted.iter().fold(0, |length, (_, position)| if *position == length && length < rules { length + 1 } else { length })
+}
+
+/// Nearest-rank percentile.
+fn percentile(mut numbers: Vec<f64>, percent: f64) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    let rank = (percent / 100.0 * numbers.len() as f64).ceil() as usize;
+    numbers.get(rank.clamp(1, numbers.len().max(1)) - 1).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(kind: CorrelationKind, rules: usize, bounds: Vec<(Order, f64)>) -> Window {
+        let group_by = vec![FieldPath::new("user.username")];
+        let fields = vec![FieldPath::new("objectRef.name")];
+        Window {
+            kind,
+            from_below: bounds.iter().all(|(order, _)| matches!(order, Order::Greater | Order::GreaterOrEqual)),
+            bounds: rule::Bounds(bounds),
+            percentile: 50.0,
+            timespan: 60_000_000,
+            rules,
+            group_by: vec![group_by; rules],
+            fields: vec![fields; rules],
+            groups: HashMap::new(),
+        }
+    }
+
+    /// Feeds `second user name position…` and returns the seconds at which it fired.
+    fn fired_at(window: &mut Window, events: &[(i64, &str, &str, usize)]) -> Vec<i64> {
+        let mut at = Vec::new();
+        for (index, (second, user, name, position)) in events.iter().enumerate() {
+            let text = format!(r#"{{"kind":"Event","auditID":"a","user":{{"username":"{user}"}},"objectRef":{{"name":"{name}"}}}}"#);
+            let event = Event::parse(text.as_bytes()).unwrap();
+            let evidence = Evidence { index: index as u64, audit_id: String::new() };
+            let fired = window.observe("", second * 1_000_000, &event, &evidence, &[*position]);
+            at.extend(fired.iter().map(|_| *second));
+        }
+        at
+    }
+
+    #[test]
+    fn counts_within_the_window_and_per_group() {
+        let three = || window(CorrelationKind::EventCount, 1, vec![(Order::GreaterOrEqual, 3.0)]);
+        assert_eq!(fired_at(&mut three(), &[(0, "a", "x", 0), (1, "b", "x", 0), (2, "a", "x", 0), (59, "a", "x", 0)]), [59]);
+        assert_eq!(fired_at(&mut three(), &[(0, "a", "x", 0), (61, "a", "x", 0), (62, "a", "x", 0)]), [0; 0]);
+        let burst: Vec<_> = (0..7).map(|second| (second, "a", "x", 0)).collect();
+        assert_eq!(fired_at(&mut three(), &burst), [2, 5], "one finding a burst of three");
+    }
+
+    #[test]
+    fn distinct_values_are_counted_once() {
+        let mut two = window(CorrelationKind::ValueCount, 1, vec![(Order::Greater, 1.0)]);
+        assert_eq!(fired_at(&mut two, &[(0, "a", "x", 0), (1, "a", "x", 0), (2, "a", "y", 0)]), [2]);
+    }
+
+    #[test]
+    fn order_matters_only_where_it_is_asked_for() {
+        let events = [(0, "a", "x", 1), (1, "a", "x", 0), (2, "a", "x", 1)];
+        assert_eq!(fired_at(&mut window(CorrelationKind::Temporal, 2, vec![]), &events), [1]);
+        assert_eq!(fired_at(&mut window(CorrelationKind::TemporalOrdered, 2, vec![]), &events), [2]);
+    }
+
+    #[test]
+    fn an_upper_bound_is_judged_when_the_window_is_over() {
+        let mut few = window(CorrelationKind::EventCount, 1, vec![(Order::Less, 3.0)]);
+        assert_eq!(fired_at(&mut few, &[(0, "a", "x", 0), (1, "a", "x", 0), (100, "b", "x", 0)]), [100]);
+        assert_eq!(few.close().len(), 1);
+    }
+
+    #[test]
+    fn numbers_are_summed_and_ranked() {
+        let events = [(0, "a", "10", 0), (1, "a", "30", 0), (2, "a", "20", 0)];
+        let over = |kind, bound| window(kind, 1, vec![(Order::GreaterOrEqual, bound)]);
+        assert_eq!(fired_at(&mut over(CorrelationKind::ValueSum, 60.0), &events), [2]);
+        assert_eq!(fired_at(&mut over(CorrelationKind::ValueAvg, 20.0), &events), [1]);
+        assert_eq!(percentile(vec![1.0, 2.0, 3.0, 4.0], 50.0), Some(2.0));
+        assert_eq!(percentile(vec![], 50.0), None);
+    }
+
+    #[test]
+    fn groups_are_bounded() {
+        let mut window = window(CorrelationKind::EventCount, 1, vec![(Order::GreaterOrEqual, 3.0)]);
+        let users: Vec<String> = (0..GROUPS_MAX + 50).map(|i| format!("u{i}")).collect();
+        let events: Vec<_> = users.iter().map(|user| (0, user.as_str(), "x", 0)).collect();
+        fired_at(&mut window, &events);
+        assert!(window.groups.len() <= GROUPS_MAX && window.groups.len() > GROUPS_MAX / 3);
+    }
+}

@@ -1,0 +1,90 @@
+//! One evaluation a request.
+//!
+//! A request makes up to three events with the same fields. Rules look at one of them: the last stage, or
+//! `ResponseStarted` of a long-running request (a watch may end hours later) and of a failed authentication (its only
+//! event). A rule that names a stage looks at what it names.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use audit::{Event, Stage};
+
+/// Long-running requests remembered between their two stages; the oldest is forgotten beyond it, and its last event is
+/// then evaluated once more.
+pub const REQUESTS_MAX: usize = 65_536;
+
+/// Subresources whose requests are long-running for kube-apiserver.
+const LONG_RUNNING: [&str; 5] = ["attach", "exec", "proxy", "log", "portforward"];
+
+/// Decides which event of a request is evaluated.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    started: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Requests {
+    /// Whether rules that name no stage look at this event.
+    pub(crate) fn is_evaluated(&mut self, cluster: &str, event: &Event<'_>) -> bool {
+        match event.stage() {
+            Some(Stage::RequestReceived) => false,
+            Some(Stage::ResponseStarted) => {
+                self.remember(key(cluster, event));
+                true
+            }
+            Some(Stage::ResponseComplete | Stage::Panic) => !is_long_running(event) || !self.started.remove(&key(cluster, event)),
+            // Exports without stages hold one record a request.
+            None => true,
+        }
+    }
+
+    fn remember(&mut self, key: u64) {
+        if self.started.insert(key) {
+            self.order.push_back(key);
+        }
+        if self.order.len() > REQUESTS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.started.remove(&oldest);
+        }
+    }
+}
+
+fn is_long_running(event: &Event<'_>) -> bool {
+    matches!(&*event.verb(), "watch" | "proxy")
+        || LONG_RUNNING.contains(&&*event.subresource())
+        || event.request_uri().starts_with("/debug/pprof/")
+}
+
+/// The audit id is chosen by the client, so user and URI tell apart who reuses one.
+fn key(cluster: &str, event: &Event<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (cluster, event.audit_id(), event.username(), event.request_uri()).hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(stages: &[(&str, &str)]) -> Vec<bool> {
+        let mut requests = Requests::default();
+        stages
+            .iter()
+            .map(|(verb, stage)| {
+                let text = format!(r#"{{"kind":"Event","auditID":"a","verb":"{verb}","stage":"{stage}"}}"#);
+                requests.is_evaluated("", &Event::parse(text.as_bytes()).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_request_is_evaluated_once() {
+        assert_eq!(check(&[("get", "RequestReceived"), ("get", "ResponseComplete")]), [false, true]);
+        assert_eq!(check(&[("watch", "ResponseStarted"), ("watch", "ResponseComplete")]), [true, false]);
+        // The policy may omit ResponseStarted.
+        assert_eq!(check(&[("watch", "ResponseComplete")]), [true]);
+        // A failed authentication has only this event.
+        assert_eq!(check(&[("get", "ResponseStarted")]), [true]);
+    }
+}
