@@ -11,6 +11,9 @@ use audit::{Event, Micros};
 use finding::Evidence;
 use rule::{Correlation, CorrelationKind, FieldPath, Order, field_values};
 
+use crate::describe::Subject;
+use crate::detector::Observed;
+
 /// Groups that one correlation keeps apart. Beyond it the half that was quiet for longest is dropped.
 pub const GROUPS_MAX: usize = 10_000;
 
@@ -38,6 +41,19 @@ struct Sample {
 struct Group {
     samples: VecDeque<Sample>,
     touched: Micros,
+    /// What the last match was about, kept where the finding is made later than the match.
+    subject: Option<Subject>,
+}
+
+impl Group {
+    fn add(&mut self, sample: Sample, oldest: Micros) {
+        self.touched = self.touched.max(sample.time);
+        self.samples.retain(|sample| sample.time >= oldest);
+        self.samples.push_back(sample);
+        if self.samples.len() > SAMPLES_MAX {
+            self.samples.pop_front();
+        }
+    }
 }
 
 /// The state of one correlation.
@@ -56,10 +72,12 @@ pub(crate) struct Window {
 }
 
 /// A correlation that fired: what it rests on, and the number that was reached.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fired {
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) number: f64,
+    /// What the last match was about; `None` if that is the event at hand.
+    pub(crate) subject: Option<Subject>,
 }
 
 impl Window {
@@ -83,32 +101,28 @@ impl Window {
     }
 
     /// Takes an event on which the rules at `positions` matched.
-    pub(crate) fn observe(
-        &mut self,
-        cluster: &str,
-        time: Micros,
-        event: &Event<'_>,
-        evidence: &Evidence,
-        positions: Positions<'_>,
-    ) -> Vec<Fired> {
-        let mut fired = if self.from_below { Vec::new() } else { self.close_before(time - self.timespan) };
+    pub(crate) fn observe(&mut self, observed: &Observed<'_>, evidence: &Evidence, positions: Positions<'_>) -> Vec<Fired> {
+        let time = observed.time();
+        let oldest = time.saturating_sub(self.timespan);
+        let mut fired = if self.from_below { Vec::new() } else { self.close_before(oldest) };
         for &position in positions {
-            let key = self.group_key(cluster, event, position);
-            let sample = self.sample(time, position, event, evidence);
+            let key = self.group_key(observed.cluster, observed.event, position);
+            let sample = self.sample(time, position, observed.event, evidence);
             let group = self.groups.entry(key).or_default();
-            group.touched = group.touched.max(time);
-            let oldest = time - self.timespan;
-            group.samples.retain(|sample| sample.time >= oldest);
-            group.samples.push_back(sample);
-            if group.samples.len() > SAMPLES_MAX {
-                group.samples.pop_front();
-            }
+            group.add(sample, oldest);
             if self.from_below {
                 fired.extend(self.judge(key));
+            } else {
+                group.subject = Some(Subject::of(observed));
             }
         }
         self.forget();
         fired
+    }
+
+    /// Whether it fires on matches alone, so that other events need not be shown to it.
+    pub(crate) fn closes_by_itself(&self) -> bool {
+        self.from_below
     }
 
     /// At the end of the log every window is over.
@@ -149,9 +163,10 @@ impl Window {
         if !holds {
             return None;
         }
-        let samples = self.groups.remove(&key)?.samples;
-        let skip = samples.len().saturating_sub(EVIDENCE_MAX);
-        Some(Fired { evidence: samples.into_iter().skip(skip).map(|sample| sample.evidence).collect(), number })
+        let group = self.groups.remove(&key)?;
+        let skip = group.samples.len().saturating_sub(EVIDENCE_MAX);
+        let evidence = group.samples.into_iter().skip(skip).map(|sample| sample.evidence).collect();
+        Some(Fired { evidence, number, subject: group.subject })
     }
 
     /// The number that the bounds are about; `None` if there is nothing to judge.
@@ -244,7 +259,8 @@ mod tests {
             let text = format!(r#"{{"kind":"Event","auditID":"a","user":{{"username":"{user}"}},"objectRef":{{"name":"{name}"}}}}"#);
             let event = Event::parse(text.as_bytes()).unwrap();
             let evidence = Evidence { index: index as u64, audit_id: String::new() };
-            let fired = window.observe("", second * 1_000_000, &event, &evidence, &[*position]);
+            let observed = Observed { index: index as u64, cluster: "", received: second * 1_000_000, event: &event };
+            let fired = window.observe(&observed, &evidence, &[*position]);
             at.extend(fired.iter().map(|_| *second));
         }
         at

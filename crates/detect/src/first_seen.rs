@@ -16,8 +16,6 @@ pub(crate) struct Memory {
     fields: Vec<FieldPath>,
     learn: Micros,
     window: Micros,
-    /// The first event of each cluster, from which learning is counted.
-    started: HashMap<String, Micros>,
     last_seen: HashMap<u64, Micros>,
 }
 
@@ -28,25 +26,18 @@ impl Memory {
             fields: first_seen.fields.iter().map(|name| FieldPath::new(name)).collect(),
             learn: micros(first_seen.learn_seconds),
             window: micros(first_seen.window_seconds),
-            started: HashMap::new(),
             last_seen: HashMap::new(),
         }
     }
 
-    /// Notes when the log of a cluster begins, so that learning does not begin with the first match.
-    pub(crate) fn begin(&mut self, cluster: &str, time: Micros) {
-        if !self.started.contains_key(cluster) {
-            self.started.insert(cluster.to_owned(), time);
-        }
-    }
-
-    /// Whether the combination is new after the learning time. It is remembered either way.
-    pub(crate) fn is_new(&mut self, cluster: &str, time: Micros, event: &Event<'_>) -> bool {
+    /// Whether the combination is new after the learning time, which begins when the log of the cluster `started`. It is
+    /// remembered either way.
+    pub(crate) fn is_new(&mut self, cluster: &str, started: Micros, time: Micros, event: &Event<'_>) -> bool {
         let before = self.last_seen.insert(self.key(cluster, event), time);
         if self.last_seen.len() > REMEMBERED_MAX {
             self.forget_half();
         }
-        let learning = self.started.get(cluster).is_some_and(|started| time - started < self.learn);
+        let learning = time - started < self.learn;
         let known = before.is_some_and(|before| self.window == 0 || time - before <= self.window);
         !learning && !known
     }
@@ -75,14 +66,13 @@ mod tests {
 
     fn see(memory: &mut Memory, user: &str, second: i64) -> bool {
         let text = format!(r#"{{"kind":"Event","auditID":"a","user":{{"username":"{user}"}}}}"#);
-        memory.is_new("", second * 1_000_000, &Event::parse(text.as_bytes()).unwrap())
+        memory.is_new("", 0, second * 1_000_000, &Event::parse(text.as_bytes()).unwrap())
     }
 
     #[test]
     fn new_after_learning_and_after_the_window() {
         let mut memory =
             Memory::of(&FirstSeen { fields: vec!["user.username".to_owned()], learn_seconds: 60, window_seconds: 3600 });
-        memory.begin("", 0);
         assert!(!see(&mut memory, "alice", 10), "learning");
         assert!(!see(&mut memory, "alice", 70), "known");
         assert!(see(&mut memory, "eve", 71), "new");

@@ -16,7 +16,7 @@ pub const REQUESTS_MAX: usize = 65_536;
 /// Subresources whose requests are long-running for kube-apiserver.
 const LONG_RUNNING: [&str; 5] = ["attach", "exec", "proxy", "log", "portforward"];
 
-/// Decides which event of a request is evaluated.
+/// Remembers which long-running requests were looked at when their answer started.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     started: HashSet<u64>,
@@ -24,17 +24,15 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Whether rules that name no stage look at this event.
-    pub(crate) fn is_evaluated(&mut self, cluster: &str, event: &Event<'_>) -> bool {
+    /// Whether no rule has looked at this request yet. Which stages a rule looks at at all is the rule's affair.
+    pub(crate) fn is_first_look(&mut self, cluster: &str, event: &Event<'_>) -> bool {
         match event.stage() {
-            Some(Stage::RequestReceived) => false,
             Some(Stage::ResponseStarted) => {
                 self.remember(key(cluster, event));
                 true
             }
-            Some(Stage::ResponseComplete | Stage::Panic) => !is_long_running(event) || !self.started.remove(&key(cluster, event)),
-            // Exports without stages hold one record a request.
-            None => true,
+            Some(Stage::ResponseComplete | Stage::Panic) if is_long_running(event) => !self.started.remove(&key(cluster, event)),
+            _ => true,
         }
     }
 
@@ -73,14 +71,13 @@ mod tests {
             .iter()
             .map(|(verb, stage)| {
                 let text = format!(r#"{{"kind":"Event","auditID":"a","verb":"{verb}","stage":"{stage}"}}"#);
-                requests.is_evaluated("", &Event::parse(text.as_bytes()).unwrap())
+                requests.is_first_look("", &Event::parse(text.as_bytes()).unwrap())
             })
             .collect()
     }
 
     #[test]
     fn a_request_is_evaluated_once() {
-        assert_eq!(check(&[("get", "RequestReceived"), ("get", "ResponseComplete")]), [false, true]);
         assert_eq!(check(&[("watch", "ResponseStarted"), ("watch", "ResponseComplete")]), [true, false]);
         // The policy may omit ResponseStarted.
         assert_eq!(check(&[("watch", "ResponseComplete")]), [true]);
