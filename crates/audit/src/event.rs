@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::json::{Fault, Json, JsonKind};
+use crate::json::{Fault, Json, JsonKind, scan_members, skip_blanks};
 use crate::time::{Micros, parse_rfc3339};
 
 /// Moment of a request at which an event was made.
@@ -161,7 +161,18 @@ pub enum NotAnEvent {
 impl<'a> Event<'a> {
     /// Reads `text` as one event. The text is checked once; fields are found, not decoded.
     pub fn parse(text: &'a [u8]) -> Result<Self, NotAnEvent> {
-        Self::from_json(Json::whole(text)?)
+        let start = skip_blanks(text, 0);
+        if text.get(start) != Some(&b'{') {
+            return Json::whole(text).map_err(NotAnEvent::Syntax).and(Err(NotAnEvent::NotAnObject));
+        }
+        let mut event = Self::empty(Json::checked(&[]));
+        let end = scan_members(text, start, &mut |key, value| event.take(key, value))?;
+        let rest = skip_blanks(text, end);
+        if rest < text.len() {
+            return Err(Fault { at: rest, expected: "the end of the text" }.into());
+        }
+        event.json = Json::checked(&text[start..end]);
+        if event.is_audit_event() { Ok(event) } else { Err(NotAnEvent::OtherObject) }
     }
 
     /// Finds the fields of an object that was read before.
@@ -169,39 +180,37 @@ impl<'a> Event<'a> {
         if json.kind() != JsonKind::Object {
             return Err(NotAnEvent::NotAnObject);
         }
-        let event = Self::find_fields(json);
+        let mut event = Self::empty(json);
+        json.members().for_each(|(key, value)| event.take(key, value));
         if event.is_audit_event() { Ok(event) } else { Err(NotAnEvent::OtherObject) }
     }
 
-    fn find_fields(json: Json<'a>) -> Self {
-        let mut event = Self::empty(json);
-        for (key, value) in json.members() {
-            // Keys are compared as written: the API server never escapes them.
-            match key.inner().unwrap_or_default() {
-                b"kind" => event.kind = Some(value),
-                b"apiVersion" => event.api_version = Some(value),
-                b"level" => event.level = Some(value),
-                b"auditID" => event.audit_id = Some(value),
-                b"stage" => event.stage = Some(value),
-                b"requestURI" => event.request_uri = Some(value),
-                b"verb" => event.verb = Some(value),
-                b"user" => event.user = User::find_fields(value),
-                b"impersonatedUser" => event.impersonated_user = present(value).map(User::find_fields),
-                b"authenticationMetadata" => event.authentication_metadata = Some(value),
-                b"sourceIPs" => event.source_ips = Some(value),
-                b"userAgent" => event.user_agent = Some(value),
-                b"objectRef" => event.object_ref = present(value).map(ObjectRef::find_fields),
-                b"responseStatus" => event.response_status = present(value).map(ResponseStatus::find_fields),
-                b"requestObject" => event.request_object = present(value),
-                b"responseObject" => event.response_object = present(value),
-                b"requestReceivedTimestamp" => event.request_received_timestamp = Some(value),
-                b"stageTimestamp" => event.stage_timestamp = Some(value),
-                b"timestamp" if event.stage_timestamp.is_none() => event.stage_timestamp = Some(value),
-                b"annotations" => event.annotations = present(value),
-                _ => {}
-            }
+    /// Puts a member in its place. Keys are compared as written: the API server never escapes them.
+    fn take(&mut self, key: Json<'a>, value: Json<'a>) {
+        match key.inner().unwrap_or_default() {
+            b"kind" => self.kind = Some(value),
+            b"apiVersion" => self.api_version = Some(value),
+            b"level" => self.level = Some(value),
+            b"auditID" => self.audit_id = Some(value),
+            b"stage" => self.stage = Some(value),
+            b"requestURI" => self.request_uri = Some(value),
+            b"verb" => self.verb = Some(value),
+            b"user" => self.user = User::find_fields(value),
+            b"impersonatedUser" => self.impersonated_user = present(value).map(User::find_fields),
+            b"authenticationMetadata" => self.authentication_metadata = Some(value),
+            b"sourceIPs" => self.source_ips = Some(value),
+            b"userAgent" => self.user_agent = Some(value),
+            b"objectRef" => self.object_ref = present(value).map(ObjectRef::find_fields),
+            b"responseStatus" => self.response_status = present(value).map(ResponseStatus::find_fields),
+            b"requestObject" => self.request_object = present(value),
+            b"responseObject" => self.response_object = present(value),
+            b"requestReceivedTimestamp" => self.request_received_timestamp = Some(value),
+            b"stageTimestamp" => self.stage_timestamp = Some(value),
+            // The first versions of the audit API had one time.
+            b"timestamp" if self.stage_timestamp.is_none() => self.stage_timestamp = Some(value),
+            b"annotations" => self.annotations = present(value),
+            _ => {}
         }
-        event
     }
 
     fn empty(json: Json<'a>) -> Self {

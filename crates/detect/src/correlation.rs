@@ -83,7 +83,8 @@ pub(crate) struct Fired {
 impl Window {
     pub(crate) fn of(correlation: &Correlation) -> Self {
         let resolve = |names: &[String]| -> Vec<Vec<FieldPath>> {
-            let of = |reference: &String| names.iter().map(|n| FieldPath::new(correlation.field_of(n, reference))).collect();
+            let of =
+                |reference: &String| names.iter().map(|n| FieldPath::new(correlation.field_of(n, reference))).collect();
             correlation.rules.iter().map(of).collect()
         };
         let from_below = |order: &Order| matches!(order, Order::Greater | Order::GreaterOrEqual);
@@ -91,7 +92,9 @@ impl Window {
             kind: correlation.kind,
             bounds: correlation.bounds.clone(),
             percentile: correlation.percentile,
-            timespan: i64::try_from(correlation.timespan_seconds).unwrap_or(i64::MAX / 2_000_000).saturating_mul(1_000_000),
+            timespan: i64::try_from(correlation.timespan_seconds)
+                .unwrap_or(i64::MAX / 2_000_000)
+                .saturating_mul(1_000_000),
             rules: correlation.rules.len(),
             from_below: correlation.bounds.0.iter().all(|(order, _)| from_below(order)),
             group_by: resolve(&correlation.group_by),
@@ -101,7 +104,12 @@ impl Window {
     }
 
     /// Takes an event on which the rules at `positions` matched.
-    pub(crate) fn observe(&mut self, observed: &Observed<'_>, evidence: &Evidence, positions: Positions<'_>) -> Vec<Fired> {
+    pub(crate) fn observe(
+        &mut self,
+        observed: &Observed<'_>,
+        evidence: &Evidence,
+        positions: Positions<'_>,
+    ) -> Vec<Fired> {
         let time = observed.time();
         let oldest = time.saturating_sub(self.timespan);
         let mut fired = if self.from_below { Vec::new() } else { self.close_before(oldest) };
@@ -196,7 +204,9 @@ impl Window {
         let over = |group: &Group| group.samples.front().is_none_or(|first| first.time < time);
         let mut keys: Vec<u64> = self.groups.iter().filter(|(_, group)| over(group)).map(|(key, _)| *key).collect();
         // Replay must give the same order, which a hash map does not.
-        keys.sort_by_key(|key| (self.groups[key].samples.front().map(|first| (first.time, first.evidence.index)), *key));
+        keys.sort_by_key(|key| {
+            (self.groups[key].samples.front().map(|first| (first.time, first.evidence.index)), *key)
+        });
         keys.into_iter()
             .filter_map(|key| {
                 let fired = self.judge(key);
@@ -222,7 +232,9 @@ impl Window {
 fn longest_chain(samples: &VecDeque<Sample>, rules: usize) -> usize {
     let mut sorted: Vec<(Micros, usize)> = samples.iter().map(|sample| (sample.time, sample.position)).collect();
     sorted.sort_by_key(|(time, _)| *time);
-    sorted.iter().fold(0, |length, (_, position)| if *position == length && length < rules { length + 1 } else { length })
+    sorted
+        .iter()
+        .fold(0, |length, (_, position)| if *position == length && length < rules { length + 1 } else { length })
 }
 
 /// Nearest-rank percentile.
@@ -256,7 +268,9 @@ mod tests {
     fn fired_at(window: &mut Window, events: &[(i64, &str, &str, usize)]) -> Vec<i64> {
         let mut at = Vec::new();
         for (index, (second, user, name, position)) in events.iter().enumerate() {
-            let text = format!(r#"{{"kind":"Event","auditID":"a","user":{{"username":"{user}"}},"objectRef":{{"name":"{name}"}}}}"#);
+            let text = format!(
+                r#"{{"kind":"Event","auditID":"a","user":{{"username":"{user}"}},"objectRef":{{"name":"{name}"}}}}"#
+            );
             let event = Event::parse(text.as_bytes()).unwrap();
             let evidence = Evidence { index: index as u64, audit_id: String::new() };
             let observed = Observed { index: index as u64, cluster: "", received: second * 1_000_000, event: &event };
@@ -269,7 +283,10 @@ mod tests {
     #[test]
     fn counts_within_the_window_and_per_group() {
         let three = || window(CorrelationKind::EventCount, 1, vec![(Order::GreaterOrEqual, 3.0)]);
-        assert_eq!(fired_at(&mut three(), &[(0, "a", "x", 0), (1, "b", "x", 0), (2, "a", "x", 0), (59, "a", "x", 0)]), [59]);
+        assert_eq!(
+            fired_at(&mut three(), &[(0, "a", "x", 0), (1, "b", "x", 0), (2, "a", "x", 0), (59, "a", "x", 0)]),
+            [59]
+        );
         assert_eq!(fired_at(&mut three(), &[(0, "a", "x", 0), (61, "a", "x", 0), (62, "a", "x", 0)]), [0; 0]);
         let burst: Vec<_> = (0..7).map(|second| (second, "a", "x", 0)).collect();
         assert_eq!(fired_at(&mut three(), &burst), [2, 5], "one finding a burst of three");

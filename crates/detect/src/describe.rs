@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use audit::{Event, Micros};
-use finding::{Actor, Because, Confidence, Evidence, Finding, Object, Outcome, RuleRef, ServiceAccount, Severity, Source};
+use finding::{
+    Actor, Because, Confidence, Evidence, Finding, Object, Outcome, RuleRef, ServiceAccount, Severity, Source,
+};
 use jiff::Timestamp;
 use rule::{Extension, Level, Origin, Reason, Sense};
 

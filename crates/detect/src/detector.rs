@@ -53,7 +53,9 @@ pub struct Detector {
 impl Detector {
     /// A detector that has seen nothing.
     pub fn new(set: Arc<RuleSet>) -> Self {
-        let memory = |(i, rule): (usize, &rule::Rule)| Some((u32::try_from(i).ok()?, Memory::of(rule.extension.first_seen.as_ref()?)));
+        let memory = |(i, rule): (usize, &rule::Rule)| {
+            Some((u32::try_from(i).ok()?, Memory::of(rule.extension.first_seen.as_ref()?)))
+        };
         Self {
             matcher: Matcher::new(Arc::clone(&set)),
             matches: Vec::new(),
@@ -125,7 +127,13 @@ impl Detector {
             let correlation = correlation_ref(at);
             let positions: Vec<usize> = match members.is_empty() {
                 true => Vec::new(),
-                false => self.set.members(correlation).iter().filter(|(m, _)| members.contains(m)).map(|(_, at)| *at).collect(),
+                false => self
+                    .set
+                    .members(correlation)
+                    .iter()
+                    .filter(|(m, _)| members.contains(m))
+                    .map(|(_, at)| *at)
+                    .collect(),
             };
             if positions.is_empty() && self.windows[at].closes_by_itself() {
                 continue;
@@ -167,7 +175,8 @@ fn audit_id(event: &Event<'_>) -> String {
 
 /// The bounds of a correlation in words: `>= 10 within 300 s by user.username`.
 fn words(correlation: &rule::Correlation) -> String {
-    let bounds: Vec<String> = correlation.bounds.0.iter().map(|(order, bound)| format!("{} {bound}", order.sign())).collect();
+    let bounds: Vec<String> =
+        correlation.bounds.0.iter().map(|(order, bound)| format!("{} {bound}", order.sign())).collect();
     let mut text = match bounds.is_empty() {
         true => "all rules".to_owned(),
         false => bounds.join(" and "),

@@ -71,8 +71,11 @@ mod tests {
 
     #[test]
     fn new_after_learning_and_after_the_window() {
-        let mut memory =
-            Memory::of(&FirstSeen { fields: vec!["user.username".to_owned()], learn_seconds: 60, window_seconds: 3600 });
+        let mut memory = Memory::of(&FirstSeen {
+            fields: vec!["user.username".to_owned()],
+            learn_seconds: 60,
+            window_seconds: 3600,
+        });
         assert!(!see(&mut memory, "alice", 10), "learning");
         assert!(!see(&mut memory, "alice", 70), "known");
         assert!(see(&mut memory, "eve", 71), "new");

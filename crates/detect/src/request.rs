@@ -31,7 +31,9 @@ impl Requests {
                 self.remember(key(cluster, event));
                 true
             }
-            Some(Stage::ResponseComplete | Stage::Panic) if is_long_running(event) => !self.started.remove(&key(cluster, event)),
+            Some(Stage::ResponseComplete | Stage::Panic) if is_long_running(event) => {
+                !self.started.remove(&key(cluster, event))
+            }
             _ => true,
         }
     }

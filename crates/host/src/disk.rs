@@ -113,12 +113,7 @@ pub fn read_all(disk: &dyn Disk, path: &Path, limit: u64) -> io::Result<Vec<u8>>
 }
 
 /// Puts new content in the place of a file: after a crash it is the old or the new, never a mixture.
-pub fn replace_file(
-    disk: &dyn Disk,
-    path: &Path,
-    secrecy: Secrecy,
-    content: &[u8],
-) -> io::Result<()> {
+pub fn replace_file(disk: &dyn Disk, path: &Path, secrecy: Secrecy, content: &[u8]) -> io::Result<()> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };

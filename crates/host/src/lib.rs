@@ -37,10 +37,6 @@ impl Host {
     /// The real world.
     pub fn system() -> Self {
         let system = Arc::new(SystemHost::new());
-        Self {
-            clock: system.clone(),
-            disk: system.clone(),
-            entropy: system,
-        }
+        Self { clock: system.clone(), disk: system.clone(), entropy: system }
     }
 }

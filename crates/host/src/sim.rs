@@ -46,24 +46,14 @@ impl SimHost {
 
     /// The world of this seed.
     pub fn new(seed: u64) -> Self {
-        let state = State {
-            elapsed: Duration::ZERO,
-            random: SplitMix(seed),
-        };
-        Self {
-            disk: Arc::new(SimDisk::new(seed)),
-            state: Arc::new(Mutex::new(state)),
-        }
+        let state = State { elapsed: Duration::ZERO, random: SplitMix(seed) };
+        Self { disk: Arc::new(SimDisk::new(seed)), state: Arc::new(Mutex::new(state)) }
     }
 
     /// The world as components take it.
     pub fn host(&self) -> Host {
         let this = Arc::new(self.clone());
-        Host {
-            clock: this.clone(),
-            disk: self.disk.clone(),
-            entropy: this,
-        }
+        Host { clock: this.clone(), disk: self.disk.clone(), entropy: this }
     }
 
     /// Lets time pass.

@@ -139,24 +139,13 @@ struct SimLock {
 
 impl SimDisk {
     pub(crate) fn new(seed: u64) -> Self {
-        let state = State {
-            random: Some(SplitMix(!seed)),
-            ..State::default()
-        };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-        }
+        let state = State { random: Some(SplitMix(!seed)), ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// The `nth` next step of this kind (from zero) fails in this way. There is one such order at a time.
     pub fn fail(&self, step: Step, nth: u64, fault: Fault) {
-        self.locked(|state| {
-            state.armed = Some(Armed {
-                step,
-                countdown: nth,
-                fault,
-            })
-        });
+        self.locked(|state| state.armed = Some(Armed { step, countdown: nth, fault }));
     }
 
     /// Nothing fails any more. Says whether a fault was still waiting for its step.
@@ -182,11 +171,7 @@ impl SimDisk {
     /// Changes bytes of a file behind everybody's back, durably. The length stays.
     pub fn tamper(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
         self.locked(|state| {
-            let Some(content) = state
-                .names
-                .get(path)
-                .and_then(|file| state.files.get_mut(file))
-            else {
+            let Some(content) = state.names.get(path).and_then(|file| state.files.get_mut(file)) else {
                 return;
             };
             change(&mut content.current);
@@ -213,11 +198,7 @@ impl State {
     }
 
     /// Does a step that cannot be done in part, in today's weather.
-    fn whole<T>(
-        &mut self,
-        step: Step,
-        act: impl FnOnce(&mut Self) -> io::Result<T>,
-    ) -> io::Result<T> {
+    fn whole<T>(&mut self, step: Step, act: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
         match self.weather(step) {
             None => act(self),
             Some(Fault::DoneButReported) => {
@@ -237,24 +218,15 @@ impl State {
             Some(file) => self.names.insert(path.to_owned(), file),
             None => self.names.remove(path),
         };
-        self.unsynced_names.push(NameChange {
-            path: path.to_owned(),
-            file,
-        });
+        self.unsynced_names.push(NameChange { path: path.to_owned(), file });
     }
 
     fn find(&self, path: &Path) -> io::Result<u64> {
-        self.names
-            .get(path)
-            .copied()
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn create(&mut self, path: &Path) -> io::Result<u64> {
-        if !path
-            .parent()
-            .is_some_and(|parent| self.directories.contains(parent))
-        {
+        if !path.parent().is_some_and(|parent| self.directories.contains(parent)) {
             return Err(io::ErrorKind::NotFound.into());
         }
         self.next_file += 1;
@@ -279,10 +251,7 @@ impl State {
     }
 
     fn used(&self) -> u64 {
-        self.files
-            .values()
-            .map(|content| content.current.len() as u64)
-            .sum()
+        self.files.values().map(|content| content.current.len() as u64).sum()
     }
 
     fn free(&self) -> u64 {
@@ -314,13 +283,7 @@ impl State {
             }
             Some(Fault::Torn) => {
                 let kept = self.below(bytes.len() as u64 + 1) as usize;
-                self.change(
-                    file,
-                    Change::Write {
-                        offset,
-                        bytes: bytes[..kept].to_vec(),
-                    },
-                )?;
+                self.change(file, Change::Write { offset, bytes: bytes[..kept].to_vec() })?;
                 Err(failure())
             }
         }
@@ -340,31 +303,21 @@ impl State {
             content.unsynced.clear();
         }
         self.random = Some(random);
-        if fault.is_some() {
-            Err(failure())
-        } else {
-            Ok(())
-        }
+        if fault.is_some() { Err(failure()) } else { Ok(()) }
     }
 
     fn sync_dir(&mut self, directory: &Path) {
         let changes = std::mem::take(&mut self.unsynced_names);
-        let (synced, rest): (Vec<_>, Vec<_>) = changes
-            .into_iter()
-            .partition(|change| change.path.parent() == Some(directory));
-        synced
-            .into_iter()
-            .for_each(|change| change.apply(&mut self.durable_names));
+        let (synced, rest): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| change.path.parent() == Some(directory));
+        synced.into_iter().for_each(|change| change.apply(&mut self.durable_names));
         self.unsynced_names = rest;
     }
 
     fn crash(&mut self) {
         let mut random = self.random.take().unwrap_or(SplitMix(0));
         let kept = random.below(self.unsynced_names.len() as u64 + 1) as usize;
-        for change in std::mem::take(&mut self.unsynced_names)
-            .into_iter()
-            .take(kept)
-        {
+        for change in std::mem::take(&mut self.unsynced_names).into_iter().take(kept) {
             change.apply(&mut self.durable_names);
         }
         self.names = self.durable_names.clone();
@@ -412,11 +365,7 @@ impl Change {
                 for (place, sector) in bytes.chunks(SECTOR).enumerate() {
                     if random.below(2) == 0 {
                         let offset = offset + (place * SECTOR) as u64;
-                        Self::Write {
-                            offset,
-                            bytes: sector.to_vec(),
-                        }
-                        .apply(content);
+                        Self::Write { offset, bytes: sector.to_vec() }.apply(content);
                     }
                 }
             }
@@ -435,21 +384,14 @@ impl Content {
 
 impl Disk for SimDisk {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        let (file, life) =
-            self.locked(|state| state.open(path, access).map(|file| (file, state.life)))?;
-        Ok(Arc::new(SimFile {
-            state: self.state.clone(),
-            file,
-            life,
-        }))
+        let (file, life) = self.locked(|state| state.open(path, access).map(|file| (file, state.life)))?;
+        Ok(Arc::new(SimFile { state: self.state.clone(), file, life }))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         self.locked(|state| {
             state.whole(Step::CreateDir, |state| {
-                state
-                    .directories
-                    .extend(path.ancestors().map(Path::to_owned));
+                state.directories.extend(path.ancestors().map(Path::to_owned));
                 Ok(())
             })
         })
@@ -505,11 +447,7 @@ impl Disk for SimDisk {
         if !taken {
             return Ok(None);
         }
-        Ok(Some(Box::new(SimLock {
-            state: self.state.clone(),
-            path: path.to_owned(),
-            life,
-        })))
+        Ok(Some(Box::new(SimLock { state: self.state.clone(), path: path.to_owned(), life })))
     }
 
     fn free_space(&self, _path: &Path) -> io::Result<u64> {
@@ -547,10 +485,7 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
-        let bytes = slices
-            .iter()
-            .flat_map(|slice| slice.iter().copied())
-            .collect();
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         self.locked(|state| state.write(self.file, offset, bytes))
     }
 
@@ -560,30 +495,15 @@ impl DiskFile for SimFile {
 
     fn allocate(&self, length: u64) -> io::Result<()> {
         let grown = self.len()?.max(length);
-        self.locked(|state| {
-            state.whole(Step::Allocate, |state| {
-                state.change(self.file, Change::Length(grown))
-            })
-        })
+        self.locked(|state| state.whole(Step::Allocate, |state| state.change(self.file, Change::Length(grown))))
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.locked(|state| {
-            state.whole(Step::SetLen, |state| {
-                state.change(self.file, Change::Length(length))
-            })
-        })
+        self.locked(|state| state.whole(Step::SetLen, |state| state.change(self.file, Change::Length(length))))
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.locked(|state| {
-            Ok(state
-                .files
-                .get(&self.file)
-                .ok_or_else(failure)?
-                .current
-                .len() as u64)
-        })
+        self.locked(|state| Ok(state.files.get(&self.file).ok_or_else(failure)?.current.len() as u64))
     }
 }
 

@@ -33,9 +33,7 @@ struct SystemLock {
 impl SystemHost {
     /// The world of this process.
     pub fn new() -> Self {
-        Self {
-            started: Instant::now(),
-        }
+        Self { started: Instant::now() }
     }
 }
 
@@ -82,10 +80,7 @@ impl Disk for SystemHost {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -97,9 +92,8 @@ impl Disk for SystemHost {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut paths = fs::read_dir(path)?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<io::Result<Vec<_>>>()?;
+        let mut paths =
+            fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
         paths.sort();
         Ok(paths)
     }
@@ -109,11 +103,7 @@ impl Disk for SystemHost {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(SystemLock { _file: file }))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -127,10 +117,7 @@ impl Disk for SystemHost {
     }
 
     fn owner(&self, path: &Path) -> io::Result<Owner> {
-        Ok(Owner {
-            user: fs::metadata(path)?.uid(),
-            ours: geteuid().as_raw(),
-        })
+        Ok(Owner { user: fs::metadata(path)?.uid(), ours: geteuid().as_raw() })
     }
 }
 

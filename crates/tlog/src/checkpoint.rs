@@ -39,12 +39,8 @@ impl FromStr for Checkpoint {
     type Err = CheckpointError;
 
     fn from_str(text: &str) -> Result<Self, CheckpointError> {
-        let mut lines = text
-            .strip_suffix('\n')
-            .ok_or(CheckpointError::Text)?
-            .split('\n');
-        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next())
-        else {
+        let mut lines = text.strip_suffix('\n').ok_or(CheckpointError::Text)?.split('\n');
+        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(CheckpointError::Text);
         };
         let number: u64 = size.parse().map_err(|_| CheckpointError::Text)?;
@@ -53,11 +49,7 @@ impl FromStr for Checkpoint {
         if origin.is_empty() || number.to_string() != size || lines.any(str::is_empty) {
             return Err(CheckpointError::Text);
         }
-        Ok(Self {
-            origin: origin.to_owned(),
-            size: TreeSize::new(number),
-            root,
-        })
+        Ok(Self { origin: origin.to_owned(), size: TreeSize::new(number), root })
     }
 }
 

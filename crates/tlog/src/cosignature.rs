@@ -37,10 +37,7 @@ pub fn verify_cosignature(note: &Note, key: &VerifierKey) -> Result<Cosignature,
         return Err(CosignatureError::Algorithm);
     }
     let signature = note.signature_by(key)?;
-    let forged = NoteError::Forged {
-        name: key.name().to_owned(),
-        id: key.id(),
-    };
+    let forged = NoteError::Forged { name: key.name().to_owned(), id: key.id() };
     let Some((time, bytes)) = signature.bytes.split_first_chunk() else {
         return Err(forged.into());
     };

@@ -39,16 +39,9 @@ impl Frontier {
     pub fn new(size: TreeSize, roots: Vec<Hash>) -> Result<Self, FrontierError> {
         let expected = size.get().count_ones() as usize;
         if roots.len() != expected {
-            return Err(FrontierError {
-                size,
-                expected,
-                found: roots.len(),
-            });
+            return Err(FrontierError { size, expected, found: roots.len() });
         }
-        Ok(Self {
-            size: size.get(),
-            roots,
-        })
+        Ok(Self { size: size.get(), roots })
     }
 
     /// Number of leaves.
@@ -63,19 +56,11 @@ impl Frontier {
 
     /// Appends a leaf and shows every node that it completes above the leaf, from low to high.
     pub fn push(&mut self, leaf: Hash, mut completed: impl FnMut(Node)) {
-        let mut node = Node {
-            height: 0,
-            index: self.size,
-            hash: leaf,
-        };
+        let mut node = Node { height: 0, index: self.size, hash: leaf };
         while node.index & 1 == 1
             && let Some(left) = self.roots.pop()
         {
-            node = Node {
-                height: node.height + 1,
-                index: node.index >> 1,
-                hash: node_hash(&left, &node.hash),
-            };
+            node = Node { height: node.height + 1, index: node.index >> 1, hash: node_hash(&left, &node.hash) };
             completed(node);
         }
         self.roots.push(node.hash);

@@ -48,13 +48,7 @@ pub fn sha256(bytes: &[u8]) -> Hash {
 //= https://www.rfc-editor.org/rfc/rfc6962#section-2.1
 //# The hash of a list with one entry (also known as a leaf hash) is: MTH({d(0)}) = SHA-256(0x00 || d(0)).
 pub fn leaf_hash(content: &[u8]) -> Hash {
-    Hash(
-        Sha256::new()
-            .chain_update([0])
-            .chain_update(content)
-            .finalize()
-            .into(),
-    )
+    Hash(Sha256::new().chain_update([0]).chain_update(content).finalize().into())
 }
 
 /// Hash of a node with these children.

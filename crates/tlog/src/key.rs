@@ -43,9 +43,7 @@ pub struct SigningKey {
 #[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
 pub enum KeyError {
     /// A name is 1 to 255 bytes.
-    #[error(
-        "a key name is 1 to {NAME_MAX} bytes without spaces, control characters and plus signs"
-    )]
+    #[error("a key name is 1 to {NAME_MAX} bytes without spaces, control characters and plus signs")]
     Name,
     /// Not three fields, or a field that cannot be decoded.
     #[error("not a key: expected NAME+ID+BASE64")]
@@ -82,11 +80,7 @@ impl VerifierKey {
     /// The key with this name and these bytes.
     pub fn new(name: &str, algorithm: Algorithm, public: [u8; 32]) -> Result<Self, KeyError> {
         check_name(name)?;
-        Ok(Self {
-            name: name.to_owned(),
-            algorithm,
-            public,
-        })
+        Ok(Self { name: name.to_owned(), algorithm, public })
     }
 
     /// Name of whoever signs: for a log its origin.
@@ -113,9 +107,7 @@ impl VerifierKey {
 
     /// Whether `signature` is this key's over `message`.
     pub(crate) fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, self.public)
-            .verify(message, signature)
-            .is_ok()
+        UnparsedPublicKey::new(&ED25519, self.public).verify(message, signature).is_ok()
     }
 }
 
@@ -123,38 +115,21 @@ impl SigningKey {
     /// The key that grows out of 32 random bytes.
     pub fn from_seed(name: &str, algorithm: Algorithm, seed: [u8; 32]) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| KeyError::Secret)?;
-        let public = pair
-            .public_key()
-            .as_ref()
-            .try_into()
-            .map_err(|_| KeyError::Secret)?;
-        Ok(Self {
-            verifier: VerifierKey::new(name, algorithm, public)?,
-            seed,
-            pair,
-        })
+        let public = pair.public_key().as_ref().try_into().map_err(|_| KeyError::Secret)?;
+        Ok(Self { verifier: VerifierKey::new(name, algorithm, public)?, seed, pair })
     }
 
     /// Reads what [`SigningKey::to_secret_text`] wrote.
     pub fn from_secret_text(text: &str) -> Result<Self, KeyError> {
-        let rest = text
-            .trim_end()
-            .strip_prefix(SECRET_PREFIX)
-            .ok_or(KeyError::Text)?;
+        let rest = text.trim_end().strip_prefix(SECRET_PREFIX).ok_or(KeyError::Text)?;
         let (name, id, algorithm, seed) = fields(rest)?;
         let key = Self::from_seed(name, algorithm, seed)?;
-        if key.verifier.id() == id {
-            Ok(key)
-        } else {
-            Err(KeyError::Id)
-        }
+        if key.verifier.id() == id { Ok(key) } else { Err(KeyError::Id) }
     }
 
     /// The key as one line, to be kept secret: `PRIVATE+KEY+name+id+base64`.
     pub fn to_secret_text(&self) -> String {
-        let VerifierKey {
-            name, algorithm, ..
-        } = &self.verifier;
+        let VerifierKey { name, algorithm, .. } = &self.verifier;
         let encoded = encode(*algorithm, &self.seed);
         format!("{SECRET_PREFIX}{name}+{}+{encoded}", self.verifier.id())
     }
@@ -190,9 +165,7 @@ fn fields(text: &str) -> Result<(&str, KeyId, Algorithm, [u8; 32]), KeyError> {
         return Err(KeyError::Text);
     };
     check_name(name)?;
-    let content = BASE64_STANDARD
-        .decode(encoded)
-        .map_err(|_| KeyError::Text)?;
+    let content = BASE64_STANDARD.decode(encoded).map_err(|_| KeyError::Text)?;
     let (algorithm, bytes) = content.split_first().ok_or(KeyError::Text)?;
     let bytes = bytes.try_into().map_err(|_| KeyError::Text)?;
     Ok((name, id.parse()?, Algorithm::from_byte(*algorithm)?, bytes))
@@ -204,23 +177,13 @@ impl FromStr for VerifierKey {
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let (name, id, algorithm, public) = fields(text)?;
         let key = Self::new(name, algorithm, public)?;
-        if key.id() == id {
-            Ok(key)
-        } else {
-            Err(KeyError::Id)
-        }
+        if key.id() == id { Ok(key) } else { Err(KeyError::Id) }
     }
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}+{}+{}",
-            self.name,
-            self.id(),
-            encode(self.algorithm, &self.public)
-        )
+        write!(f, "{}+{}+{}", self.name, self.id(), encode(self.algorithm, &self.public))
     }
 }
 
@@ -233,9 +196,7 @@ impl fmt::Debug for VerifierKey {
 /// Shows the public half only.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("verifier", &self.verifier)
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("verifier", &self.verifier).finish_non_exhaustive()
     }
 }
 
@@ -255,11 +216,7 @@ impl FromStr for KeyId {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        if text.len() != 8
-            || !text
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        {
+        if text.len() != 8 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(KeyError::Text);
         }
         let id = u32::from_str_radix(text, 16).map_err(|_| KeyError::Text)?;

@@ -29,7 +29,7 @@ pub use key::{Algorithm, KeyError, KeyId, SigningKey, VerifierKey};
 pub use note::{Note, NoteError, Signature};
 pub use place::{LeafIndex, TreeSize};
 pub use proof::{
-    ConsistencyProof, InclusionProof, Nodes, ProofError, consistency_proof, inclusion_proof,
-    tree_root, verify_consistency, verify_inclusion,
+    ConsistencyProof, InclusionProof, Nodes, ProofError, consistency_proof, inclusion_proof, tree_root,
+    verify_consistency, verify_inclusion,
 };
 pub use tile::{TILE_HEIGHT, TILE_WIDTH, Tile, TileError};

@@ -76,10 +76,7 @@ impl Note {
         if text.len() > NOTE_BYTES_MAX {
             return Err(NoteError::Large { found: text.len() });
         }
-        Ok(Self {
-            text,
-            signatures: Vec::new(),
-        })
+        Ok(Self { text, signatures: Vec::new() })
     }
 
     /// Adds the signature of a key over the text.
@@ -90,11 +87,7 @@ impl Note {
     }
 
     pub(crate) fn push(&mut self, key: &VerifierKey, bytes: Vec<u8>) {
-        let signature = Signature {
-            name: key.name().to_owned(),
-            id: key.id(),
-            bytes,
-        };
+        let signature = Signature { name: key.name().to_owned(), id: key.id(), bytes };
         self.signatures.push(signature);
     }
 
@@ -114,24 +107,17 @@ impl Note {
         self.signatures
             .iter()
             .find(|signature| signature.name == key.name() && signature.id == id)
-            .ok_or_else(|| NoteError::Unsigned {
-                name: key.name().to_owned(),
-                id,
-            })
+            .ok_or_else(|| NoteError::Unsigned { name: key.name().to_owned(), id })
     }
 
     /// Checks that the key signed the text.
     pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
         let signature = self.signature_by(key)?;
-        let is_good = key.algorithm() == Algorithm::Ed25519
-            && key.accepts(self.text.as_bytes(), &signature.bytes);
+        let is_good = key.algorithm() == Algorithm::Ed25519 && key.accepts(self.text.as_bytes(), &signature.bytes);
         if is_good {
             return Ok(());
         }
-        Err(NoteError::Forged {
-            name: key.name().to_owned(),
-            id: key.id(),
-        })
+        Err(NoteError::Forged { name: key.name().to_owned(), id: key.id() })
     }
 
     /// Checks that one of the keys signed the text, and returns that key. A wrong signature by one of them is an error.
@@ -175,18 +161,12 @@ fn signature(line: &str) -> Result<Signature, NoteError> {
     let rest = line.strip_prefix(SIGNATURE_PREFIX).ok_or(NoteError::Text)?;
     let (name, encoded) = rest.split_once(' ').ok_or(NoteError::Text)?;
     check_name(name).map_err(|_: KeyError| NoteError::Text)?;
-    let content = BASE64_STANDARD
-        .decode(encoded)
-        .map_err(|_| NoteError::Text)?;
+    let content = BASE64_STANDARD.decode(encoded).map_err(|_| NoteError::Text)?;
     let (id, bytes) = content.split_first_chunk().ok_or(NoteError::Text)?;
     if bytes.is_empty() {
         return Err(NoteError::Text);
     }
-    Ok(Signature {
-        name: name.to_owned(),
-        id: KeyId(*id),
-        bytes: bytes.to_vec(),
-    })
+    Ok(Signature { name: name.to_owned(), id: KeyId(*id), bytes: bytes.to_vec() })
 }
 
 impl fmt::Display for Note {

@@ -53,15 +53,8 @@ pub fn tree_root<N: Nodes>(nodes: &N, size: TreeSize) -> Result<Hash, N::Error> 
 }
 
 /// The proof that the leaf is in the tree of this size. The caller knows that `index < size`.
-pub fn inclusion_proof<N: Nodes>(
-    nodes: &N,
-    index: LeafIndex,
-    size: TreeSize,
-) -> Result<InclusionProof, N::Error> {
-    assert!(
-        size.contains(index),
-        "leaf {index} is outside a tree of {size}"
-    );
+pub fn inclusion_proof<N: Nodes>(nodes: &N, index: LeafIndex, size: TreeSize) -> Result<InclusionProof, N::Error> {
+    assert!(size.contains(index), "leaf {index} is outside a tree of {size}");
     let mut path = Vec::new();
     let (mut start, mut end) = (0, size.get());
     while end - start > 1 {
@@ -79,11 +72,7 @@ pub fn inclusion_proof<N: Nodes>(
 }
 
 /// The proof that the tree of size `old` is the beginning of that of size `new`. The caller knows that `old <= new`.
-pub fn consistency_proof<N: Nodes>(
-    nodes: &N,
-    old: TreeSize,
-    new: TreeSize,
-) -> Result<ConsistencyProof, N::Error> {
+pub fn consistency_proof<N: Nodes>(nodes: &N, old: TreeSize, new: TreeSize) -> Result<ConsistencyProof, N::Error> {
     assert!(old <= new, "{old} is larger than {new}");
     let mut path = Vec::new();
     if old == TreeSize::EMPTY || old == new {
@@ -118,14 +107,9 @@ pub fn verify_inclusion(
     root: Hash,
 ) -> Result<(), ProofError> {
     if !size.contains(index) {
-        return Err(ProofError::Outside {
-            place: index.get(),
-            size,
-        });
+        return Err(ProofError::Outside { place: index.get(), size });
     }
-    let length = ProofError::Length {
-        found: proof.0.len(),
-    };
+    let length = ProofError::Length { found: proof.0.len() };
     let (mut node, mut last) = (index.get(), size.get() - 1);
     let mut hash = leaf;
     for sibling in &proof.0 {
@@ -161,20 +145,11 @@ pub fn verify_consistency(
     new_root: Hash,
 ) -> Result<(), ProofError> {
     if old > new {
-        return Err(ProofError::Outside {
-            place: old.get(),
-            size: new,
-        });
+        return Err(ProofError::Outside { place: old.get(), size: new });
     }
-    let length = ProofError::Length {
-        found: proof.0.len(),
-    };
+    let length = ProofError::Length { found: proof.0.len() };
     if old == new || old == TreeSize::EMPTY {
-        let expected = if old == new {
-            new_root
-        } else {
-            Hash::empty_root()
-        };
+        let expected = if old == new { new_root } else { Hash::empty_root() };
         return match (proof.0.is_empty(), old_root == expected) {
             (false, _) => Err(length),
             (true, false) => Err(ProofError::Root),
@@ -186,11 +161,7 @@ pub fn verify_consistency(
     node >>= complete_levels;
     last >>= complete_levels;
     let mut hashes = proof.0.iter();
-    let seed = if node == 0 {
-        old_root
-    } else {
-        *hashes.next().ok_or(length)?
-    };
+    let seed = if node == 0 { old_root } else { *hashes.next().ok_or(length)? };
     let (mut old_hash, mut new_hash) = (seed, seed);
     for sibling in hashes {
         if last == 0 {

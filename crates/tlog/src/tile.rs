@@ -44,11 +44,7 @@ impl Tile {
         if width == 0 || width > TILE_WIDTH {
             return Err(TileError::Width(width));
         }
-        Ok(Self {
-            level,
-            index,
-            width,
-        })
+        Ok(Self { level, index, width })
     }
 
     /// Every tile of a tree, level by level; the last one of a level may be partial.
@@ -66,9 +62,7 @@ impl Tile {
 
     /// Nodes that a tree of this size has at a tile level.
     pub fn nodes_at(level: u8, size: TreeSize) -> u64 {
-        size.get()
-            .checked_shr(u32::from(level) * u32::from(TILE_HEIGHT))
-            .unwrap_or(0)
+        size.get().checked_shr(u32::from(level) * u32::from(TILE_HEIGHT)).unwrap_or(0)
     }
 
     /// Level, from zero for leaf hashes.
@@ -93,9 +87,7 @@ impl Tile {
 
     /// Whether a tree of this size has all hashes of the tile.
     pub fn is_within(self, size: TreeSize) -> bool {
-        self.first_node()
-            .checked_add(u64::from(self.width))
-            .is_some_and(|end| end <= Self::nodes_at(self.level, size))
+        self.first_node().checked_add(u64::from(self.width)).is_some_and(|end| end <= Self::nodes_at(self.level, size))
     }
 }
 
@@ -134,21 +126,14 @@ impl FromStr for Tile {
         let width = width.try_into().map_err(|_| TileError::Path)?;
         let tile = Self::new(level, index_of(groups)?, width)?;
         // One tile has one path: leading zeros or a partial width of 256 are not accepted.
-        if tile.to_string() == path {
-            Ok(tile)
-        } else {
-            Err(TileError::Path)
-        }
+        if tile.to_string() == path { Ok(tile) } else { Err(TileError::Path) }
     }
 }
 
 fn index_of(groups: &str) -> Result<u64, TileError> {
     groups.split('/').try_fold(0u64, |index, group| {
         let digits = group.strip_prefix('x').unwrap_or(group);
-        index
-            .checked_mul(1000)
-            .and_then(|index| index.checked_add(decimal(digits).ok()?))
-            .ok_or(TileError::Path)
+        index.checked_mul(1000).and_then(|index| index.checked_add(decimal(digits).ok()?)).ok_or(TileError::Path)
     })
 }
 
