@@ -145,6 +145,11 @@ impl RuleSet {
         reasons
     }
 
+    /// Whether the condition of a rule itself asks for the stage, so that each stage of a request is its own match.
+    pub fn asks_for_stage(&self, rule: RuleRef) -> bool {
+        self.stages[rule.0 as usize] == Stages::Any
+    }
+
     pub(crate) fn stages(&self, rule: usize) -> Stages {
         self.stages[rule]
     }
@@ -303,7 +308,8 @@ impl Stages {
 pub fn is_last_stage(event: &Event<'_>) -> bool {
     match event.stage() {
         Some(Stage::ResponseComplete | Stage::Panic) | None => true,
-        Some(Stage::ResponseStarted) => is_long_running(event),
+        // A failed authentication has no user and no other event.
+        Some(Stage::ResponseStarted) => is_long_running(event) || event.user.username.is_none(),
         Some(Stage::RequestReceived) => false,
     }
 }
