@@ -118,6 +118,33 @@ fn any_scalar_has(value: Json<'_>, pattern: &Pattern) -> bool {
     Scalars::of(value).any(|scalar| pattern.found_in(&scalar.display()))
 }
 
+/// One entry of the log, from which a [`Row`] is made.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "see `Row`")]
+pub struct Entry<'a> {
+    pub index: u64,
+    pub received: Micros,
+    pub cluster: &'a str,
+    pub format: Format,
+    pub payload: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// Opens the wrapper that the event came in, reads the event, and shows the row.
+    pub fn with_row<T>(&self, show: impl FnOnce(&Row<'_>) -> T) -> T {
+        let Entry { index, received, cluster, format, payload } = *self;
+        let row = Row { index, received, cluster, format, payload, event: None, defect: None };
+        let defect = match audit::normalise(format, payload) {
+            Ok(text) => match Event::parse(&text) {
+                Ok(event) => return show(&Row { event: Some(&event), ..row }),
+                Err(defect) => defect.to_string(),
+            },
+            Err(reason) => reason.to_string(),
+        };
+        show(&Row { defect: Some(&defect), ..row })
+    }
+}
+
 impl Row<'_> {
     /// Time of the row: of the event, else of its receipt.
     pub fn time(&self) -> Micros {

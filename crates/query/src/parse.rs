@@ -493,11 +493,13 @@ impl Name {
 
     fn nearest(&self) -> Option<String> {
         /// Least likeness, from 0 to 1, of a name that is worth suggesting.
-        const LIKENESS_MIN: f64 = 0.6;
+        const LIKENESS_MIN: f64 = 0.5;
         let typed = self.first.to_ascii_lowercase();
         let fields = Field::names().map(|(name, _)| name).filter(|name| !name.contains('.'));
         let roots = Root::all().flat_map(|(root, other)| [root.name(), other]);
-        let names = fields.chain(roots).map(|name| (strsim::jaro_winkler(&typed, &name.to_ascii_lowercase()), name));
+        let names = fields
+            .chain(roots)
+            .map(|name| (strsim::normalized_damerau_levenshtein(&typed, &name.to_ascii_lowercase()), name));
         let (likeness, name) = names.max_by(|a, b| a.0.total_cmp(&b.0))?;
         (likeness >= LIKENESS_MIN).then(|| format!("{name}{}", &self.text[self.first.len()..]))
     }

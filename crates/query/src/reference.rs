@@ -35,3 +35,11 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Address => "address",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_is_what_the_tables_say() {
+        expect_test::expect_file!["../../../docs/query.md"].assert_eq(&super::reference_markdown());
+    }
+}

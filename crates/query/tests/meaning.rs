@@ -1,8 +1,8 @@
 //! What queries mean, as data: canonical forms, matches, messages.
 
-use audit::{Event, Format};
+use audit::{Event, Format, Json};
 use expect_test::{Expect, expect};
-use query::{Context, Query, Row};
+use query::{Context, Entry, Query, Raw, Row};
 
 /// 2026-11-21T23:25:00Z.
 const NOW: audit::Micros = 1_795_303_500_000_000;
@@ -133,6 +133,17 @@ fn quarantine_is_searched_as_text() {
     }
 }
 
+#[test]
+fn rows_have_stable_keys() {
+    let entry = |format, payload| Entry { index: 41, received: NOW, cluster: "lab", format, payload };
+    let show = |entry: Entry<'_>, raw| entry.with_row(|row| String::from_utf8(row.to_json(raw)).unwrap());
+    expect![[r#"{"cluster":"lab","index":41,"time":"2026-11-21T23:20:00.750000Z","received":"2026-11-21T23:25:00.000000Z","user":"Alice","groups":["dev","system:authenticated"],"verb":"create","resource":"pods","subresource":"exec","namespace":"web","name":"","code":201,"decision":"allow","ips":["203.0.113.7","::ffff:10.1.2.3"],"agent":"kubectl/v1.36.2 (linux/amd64)","stage":"ResponseComplete","level":"RequestResponse","auditID":"915743b8-f409-45d1-89fa-842c7dab438f","trust":["claimed-ip"]}"#]].assert_eq(&show(entry(Format::Audit, EVENT.as_bytes()), Raw::Without));
+    expect![[r#"{"cluster":"lab","index":41,"time":"2026-11-21T23:25:00.000000Z","received":"2026-11-21T23:25:00.000000Z","user":null,"groups":[],"verb":null,"resource":null,"subresource":null,"namespace":null,"name":null,"code":null,"decision":null,"ips":[],"agent":null,"stage":null,"level":null,"auditID":null,"trust":["unread"],"raw":"no\tevent�","rawBase64":"bm8JZXZlbnT/"}"#]].assert_eq(&show(entry(Format::Quarantine, b"no\tevent\xff"), Raw::With));
+    let json = show(entry(Format::Audit, EVENT.as_bytes()), Raw::With);
+    let raw = Json::whole(json.as_bytes()).unwrap().get("raw").unwrap().text().unwrap().into_owned();
+    assert_eq!(raw, EVENT);
+}
+
 fn canonical(text: &str, wanted: &Expect) {
     wanted.assert_eq(&Query::parse(text, &Context::utc(NOW)).unwrap().to_string());
 }
@@ -168,102 +179,150 @@ fn canonical_texts() {
 #[test]
 fn messages_point_and_suggest() {
     for (text, wanted) in [
-        ("verb:get nmaespace:web", expect![[r#"
+        (
+            "verb:get nmaespace:web",
+            expect![[r#"
 
             verb:get nmaespace:web
                      ^^^^^^^^^
             there is no field `nmaespace`; did you mean `namespace`? To look for the text, put it in quotes
-        "#]]),
-        ("requst.spec.x:1", expect![[r#"
+        "#]],
+        ),
+        (
+            "requst.spec.x:1",
+            expect![[r#"
 
             requst.spec.x:1
             ^^^^^^^^^^^^^
             there is no field `requst.spec.x`; did you mean `request.spec.x`? To look for the text, put it in quotes
-        "#]]),
-        ("code:many", expect![[r#"
+        "#]],
+        ),
+        (
+            "code:many",
+            expect![[r#"
 
             code:many
                  ^^^^
             `many` does not fit `code`: expected a whole number
-        "#]]),
-        ("time>yesterdy", expect![[r#"
+        "#]],
+        ),
+        (
+            "time>yesterdy",
+            expect![[r#"
 
             time>yesterdy
                  ^^^^^^^^
             `yesterdy` does not fit `time`: expected a time such as `now-2h`, `2026-11-21` or `2026-11-21T23:00:00Z`
-        "#]]),
-        ("latency>5", expect![[r#"
+        "#]],
+        ),
+        (
+            "latency>5",
+            expect![[r#"
 
             latency>5
                     ^
             `5` does not fit `latency`: expected a duration such as `500ms`, `2s` or `1h30m`
-        "#]]),
-        ("user>5", expect![[r#"
+        "#]],
+        ),
+        (
+            "user>5",
+            expect![[r#"
 
             user>5
                  ^
             `user` has no order: use `user:value`, not a comparison or range
-        "#]]),
-        ("(a or b", expect![[r#"
+        "#]],
+        ),
+        (
+            "(a or b",
+            expect![[r#"
 
             (a or b
             ^
             the `(` is never closed
-        "#]]),
-        ("a) b", expect![[r#"
+        "#]],
+        ),
+        (
+            "a) b",
+            expect![[r#"
 
             a) b
              ^
             expected AND, OR or the end of the query, found `)`
-        "#]]),
-        ("user:\"abc", expect![[r#"
+        "#]],
+        ),
+        (
+            "user:\"abc",
+            expect![[r#"
 
             user:"abc
                  ^
             the quote is never closed
-        "#]]),
-        ("user:", expect![[r#"
+        "#]],
+        ),
+        (
+            "user:",
+            expect![[r#"
 
             user:
                  ^
             expected a value, found the end
-        "#]]),
-        ("a or", expect![[r#"
+        "#]],
+        ),
+        (
+            "a or",
+            expect![[r#"
 
             a or
                 ^
             expected a word, a phrase in quotes or `field:value`, found the end
-        "#]]),
-        ("code:[1 2]", expect![[r#"
+        "#]],
+        ),
+        (
+            "code:[1 2]",
+            expect![[r#"
 
             code:[1 2]
                     ^^
             expected TO, found `2]`
-        "#]]),
-        ("code:[5 TO 1]", expect![[r#"
+        "#]],
+        ),
+        (
+            "code:[5 TO 1]",
+            expect![[r#"
 
             code:[5 TO 1]
                  ^^^^^^^^
             the range ends before it begins
-        "#]]),
-        ("request.spec.replicas>many", expect![[r#"
+        "#]],
+        ),
+        (
+            "request.spec.replicas>many",
+            expect![[r#"
 
             request.spec.replicas>many
                                   ^^^^
             `many` does not fit `requestObject.spec.replicas`: expected a number
-        "#]]),
-        ("http://example.org", expect![[r#"
+        "#]],
+        ),
+        (
+            "http://example.org",
+            expect![[r#"
 
-            http://example.org
-            ^^^^
-            there is no field `http`; did you mean `t`? To look for the text, put it in quotes
-        "#]]),
-        ("\"\"", expect![[r#"
+                http://example.org
+                ^^^^
+                there is no field `http`; to look for the text, put it in quotes
+            "#]],
+        ),
+        (
+            "\"\"",
+            expect![[r#"
 
             ""
              ^
             expected text between the quotes, found `"`
-        "#]]),
+        "#]],
+        ),
     ] {
         let error = Query::parse(text, &Context::utc(NOW)).expect_err(text);
         wanted.assert_eq(&format!("\n{}\n", error.render(text)));
