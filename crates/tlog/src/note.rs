@@ -143,11 +143,9 @@ impl FromStr for Note {
         }
         let blank = note.rfind("\n\n").ok_or(NoteError::Text)?;
         let (text, lines) = (&note[..=blank], &note[blank + 2..]);
-        if !lines.ends_with('\n') {
-            return Err(NoteError::Text);
-        }
+        let lines = lines.strip_suffix('\n').ok_or(NoteError::Text)?;
         let mut parsed = Self::new(text.to_owned())?;
-        for line in lines.lines() {
+        for line in lines.split('\n') {
             if parsed.signatures.len() == SIGNATURES_MAX {
                 return Err(NoteError::Signatures);
             }
