@@ -50,10 +50,10 @@ impl SimHost {
         Self { disk: Arc::new(SimDisk::new(seed)), state: Arc::new(Mutex::new(state)) }
     }
 
-    /// The world as components take it.
+    /// The world as the components of one process take it. Its disk is dead after the next crash.
     pub fn host(&self) -> Host {
         let this = Arc::new(self.clone());
-        Host { clock: this.clone(), disk: self.disk.clone(), entropy: this }
+        Host { clock: this.clone(), disk: Arc::new(self.disk.session()), entropy: this }
     }
 
     /// Lets time pass.

@@ -125,22 +125,32 @@ struct Armed {
     fault: Fault,
 }
 
-struct SimFile {
+/// The disk as the processes between two crashes see it; dead after the next crash.
+#[derive(Clone)]
+pub(crate) struct Session {
     state: Arc<Mutex<State>>,
-    file: u64,
     life: u64,
 }
 
+struct SimFile {
+    session: Session,
+    file: u64,
+}
+
 struct SimLock {
-    state: Arc<Mutex<State>>,
+    session: Session,
     path: PathBuf,
-    life: u64,
 }
 
 impl SimDisk {
     pub(crate) fn new(seed: u64) -> Self {
         let state = State { random: Some(SplitMix(!seed)), ..State::default() };
         Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The disk until the next crash.
+    pub(crate) fn session(&self) -> Session {
+        Session { state: self.state.clone(), life: self.locked(|state| state.life) }
     }
 
     /// The `nth` next step of this kind (from zero) fails in this way. There is one such order at a time.
@@ -382,10 +392,10 @@ impl Content {
     }
 }
 
-impl Disk for SimDisk {
+impl Disk for Session {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        let (file, life) = self.locked(|state| state.open(path, access).map(|file| (file, state.life)))?;
-        Ok(Arc::new(SimFile { state: self.state.clone(), file, life }))
+        let file = self.locked(|state| state.open(path, access))?;
+        Ok(Arc::new(SimFile { session: self.clone(), file }))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -443,15 +453,15 @@ impl Disk for SimDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        let (taken, life) = self.locked(|state| (state.locks.insert(path.to_owned()), state.life));
-        if !taken {
+        let is_taken = self.locked(|state| Ok(!state.locks.insert(path.to_owned())))?;
+        if is_taken {
             return Ok(None);
         }
-        Ok(Some(Box::new(SimLock { state: self.state.clone(), path: path.to_owned(), life })))
+        Ok(Some(Box::new(SimLock { session: self.clone(), path: path.to_owned() })))
     }
 
     fn free_space(&self, _path: &Path) -> io::Result<u64> {
-        Ok(self.locked(|state| state.free()))
+        self.locked(|state| Ok(state.free()))
     }
 
     fn owner(&self, _path: &Path) -> io::Result<Owner> {
@@ -459,8 +469,8 @@ impl Disk for SimDisk {
     }
 }
 
-impl SimFile {
-    /// Runs unless the machine crashed since the file was opened.
+impl Session {
+    /// Runs unless the machine crashed since the session began.
     fn locked<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.life != self.life {
@@ -472,7 +482,7 @@ impl SimFile {
 
 impl DiskFile for SimFile {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.locked(|state| {
+        self.session.locked(|state| {
             let file = self.file;
             state.whole(Step::Read, |state| {
                 let content = &state.files.get(&file).ok_or_else(failure)?.current;
@@ -486,24 +496,24 @@ impl DiskFile for SimFile {
 
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
         let bytes = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        self.locked(|state| state.write(self.file, offset, bytes))
+        self.session.locked(|state| state.write(self.file, offset, bytes))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.locked(|state| state.sync(self.file))
+        self.session.locked(|state| state.sync(self.file))
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {
         let grown = self.len()?.max(length);
-        self.locked(|state| state.whole(Step::Allocate, |state| state.change(self.file, Change::Length(grown))))
+        self.session.locked(|state| state.whole(Step::Allocate, |state| state.change(self.file, Change::Length(grown))))
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.locked(|state| state.whole(Step::SetLen, |state| state.change(self.file, Change::Length(length))))
+        self.session.locked(|state| state.whole(Step::SetLen, |state| state.change(self.file, Change::Length(length))))
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.locked(|state| Ok(state.files.get(&self.file).ok_or_else(failure)?.current.len() as u64))
+        self.session.locked(|state| Ok(state.files.get(&self.file).ok_or_else(failure)?.current.len() as u64))
     }
 }
 
@@ -511,10 +521,8 @@ impl Lock for SimLock {}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.life == self.life {
-            state.locks.remove(&self.path);
-        }
+        // After a crash nobody holds it any more.
+        let _ = self.session.locked(|state| Ok(state.locks.remove(&self.path)));
     }
 }
 

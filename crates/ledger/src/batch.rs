@@ -80,13 +80,7 @@ impl Batch {
     }
 
     /// Adds an entry: its format code, when it was received (microseconds since 1970), whence, and the exact bytes.
-    pub fn push(
-        &mut self,
-        format: u8,
-        received: i64,
-        cluster: &str,
-        payload: &[u8],
-    ) -> Result<(), BatchError> {
+    pub fn push(&mut self, format: u8, received: i64, cluster: &str, payload: &[u8]) -> Result<(), BatchError> {
         if cluster.len() > CLUSTER_BYTES_MAX {
             return Err(BatchError::Cluster { found: cluster.len() });
         }

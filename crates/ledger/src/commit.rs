@@ -65,9 +65,7 @@ impl Commit {
     pub fn duplicates(&self) -> usize {
         match &self.places {
             Places::Run { .. } => 0,
-            Places::Each(places) => {
-                places.iter().filter(|place| matches!(place, Place::DuplicateOf(_))).count()
-            }
+            Places::Each(places) => places.iter().filter(|place| matches!(place, Place::DuplicateOf(_))).count(),
         }
     }
 

@@ -34,10 +34,7 @@ impl Fingerprint {
     pub(crate) fn of(entry: &EntryView<'_>) -> Self {
         let digest = sha256(entry.payload);
         let cluster = DigestKey::of_cluster(entry.cluster);
-        Self {
-            leaf: entry.header().leaf_hash(&digest),
-            key: DigestKey::of_payload(&digest).within(cluster),
-        }
+        Self { leaf: entry.header().leaf_hash(&digest), key: DigestKey::of_payload(&digest).within(cluster) }
     }
 }
 

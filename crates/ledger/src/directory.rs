@@ -124,11 +124,7 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Takes the directory for writing; makes it when there is none.
-    pub(crate) fn open(
-        host: &Host,
-        root: &Path,
-        origin: Option<&str>,
-    ) -> Result<Self, DirectoryError> {
+    pub(crate) fn open(host: &Host, root: &Path, origin: Option<&str>) -> Result<Self, DirectoryError> {
         let layout = Layout::new(root);
         let explain = |cause| explain(root, cause);
         host.disk.create_dir_all(root).map_err(explain)?;
@@ -170,8 +166,8 @@ fn read_identity(host: &Host, layout: &Layout) -> Result<Option<Identity>, Direc
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(DirectoryError::Disk { path, cause }),
     };
-    let identity: Identity = serde_json::from_slice(&bytes)
-        .map_err(|error| DirectoryError::Identity { path, reason: error.to_string() })?;
+    let identity: Identity =
+        serde_json::from_slice(&bytes).map_err(|error| DirectoryError::Identity { path, reason: error.to_string() })?;
     if identity.format != FORMAT_VERSION {
         let directory = layout.root.clone();
         return Err(DirectoryError::Version { directory, found: identity.format });
@@ -214,9 +210,7 @@ fn explain(root: &Path, cause: io::Error) -> DirectoryError {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             DirectoryError::ReadOnly { directory, cause }
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            DirectoryError::Full { directory, cause }
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DirectoryError::Full { directory, cause },
         _ => DirectoryError::Disk { path: directory, cause },
     }
 }

@@ -17,9 +17,7 @@ use std::{io, ops::Range};
 use host::{Host, Secrecy, Timestamp, read_all, replace_file};
 use tlog::{Hash, LeafIndex, Note, VerifierKey};
 
-use crate::{
-    AppendError, Ledger, ReadError, Reader, log::Log, reader::leaf_hashes,
-};
+use crate::{AppendError, Ledger, ReadError, Reader, log::Log, reader::leaf_hashes};
 
 /// First line of every erasure.
 const TITLE: &str = "kubewitness erasure v1";
@@ -88,11 +86,7 @@ impl Reader {
     }
 
     /// Leaf hashes that were stored when entries were erased; `None` for those that were not.
-    pub(crate) fn stored_leaf_hashes(
-        &self,
-        first: u64,
-        count: usize,
-    ) -> Result<Vec<Option<Hash>>, ReadError> {
+    pub(crate) fn stored_leaf_hashes(&self, first: u64, count: usize) -> Result<Vec<Option<Hash>>, ReadError> {
         let path = self.view.layout.tile_level(0);
         let found = self.view.tiles.read(0, first, count);
         let found = found.map_err(|cause| ReadError::Disk { path, cause })?;
@@ -140,12 +134,7 @@ fn record(log: &Log, ranges: &[Range<LeafIndex>], reason: &str) -> io::Result<()
     replace_file(disk, &path, Secrecy::Shared, note.to_string().as_bytes())
 }
 
-fn read(
-    host: &Host,
-    path: &std::path::Path,
-    origin: &str,
-    keys: &[VerifierKey],
-) -> Option<Erasure> {
+fn read(host: &Host, path: &std::path::Path, origin: &str, keys: &[VerifierKey]) -> Option<Erasure> {
     let bytes = read_all(&*host.disk, path, ERASURE_BYTES_MAX).ok()?;
     let note: Note = std::str::from_utf8(&bytes).ok()?.parse().ok()?;
     note.verify_any(keys).ok()?;

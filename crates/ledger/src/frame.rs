@@ -53,8 +53,7 @@ impl FrameHeader {
             return None;
         }
         let first = u64::from(word(8)) | u64::from(word(12)) << 32;
-        let header =
-            Self { body_len: word(4), first, count: word(16), body_crc: word(20) };
+        let header = Self { body_len: word(4), first, count: word(16), body_crc: word(20) };
         let is_possible = header.count > 0
             && u64::from(header.count) * OFFSET_LEN as u64 <= u64::from(header.body_len)
             && first.checked_add(u64::from(header.count)).is_some();

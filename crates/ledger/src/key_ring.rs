@@ -48,13 +48,10 @@ impl KeyRing {
         match read_all(&*host.disk, &path, KEY_FILE_BYTES_MAX) {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let signing = SigningKey::from_secret_text(&text)
-                    .map_err(|cause| KeyRingError::Key { path, cause })?;
+                let signing = SigningKey::from_secret_text(&text).map_err(|cause| KeyRingError::Key { path, cause })?;
                 Ok(Self { signing, verifiers })
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                generate(host, layout, origin, verifiers)
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => generate(host, layout, origin, verifiers),
             Err(cause) => Err(KeyRingError::Disk { path, cause }),
         }
     }
@@ -97,8 +94,7 @@ fn generate(
     verifiers.push(signing.verifier().clone());
     let public: String = verifiers.iter().map(|key| format!("{key}\n")).collect();
     let secret = format!("{}\n", signing.to_secret_text());
-    replace_file(&*host.disk, &layout.verifier_keys(), Secrecy::Shared, public.as_bytes())
-        .map_err(disk_error)?;
+    replace_file(&*host.disk, &layout.verifier_keys(), Secrecy::Shared, public.as_bytes()).map_err(disk_error)?;
     replace_file(&*host.disk, &path, Secrecy::Private, secret.as_bytes()).map_err(disk_error)?;
     Ok(KeyRing { signing, verifiers })
 }

@@ -12,8 +12,7 @@ use parking_lot::Mutex;
 use tlog::{Checkpoint, LeafIndex, VerifierKey};
 
 use crate::{
-    AppendError, Archive, Batch, OpenError, Options, Outcome, Reader, Recovery, Stats, SubmitError,
-    Ticket,
+    AppendError, Archive, Batch, OpenError, Options, Outcome, Reader, Recovery, Stats, SubmitError, Ticket,
     log::{Keep, Log, RotateError},
     queue::{Limits, Queue},
     stats::Counters,
@@ -49,12 +48,7 @@ impl Ledger {
         let limits = Limits { bytes: options.pending_bytes_max, entries: options.pending_entries_max };
         let queue = Arc::new(Queue::new(limits));
         let counters = Arc::new(Counters::default());
-        let writer = Writer {
-            log: log.clone(),
-            queue: queue.clone(),
-            counters: counters.clone(),
-            options,
-        };
+        let writer = Writer { log: log.clone(), queue: queue.clone(), counters: counters.clone(), options };
         let thread = std::thread::Builder::new().name("ledger".to_owned());
         let writer = thread.spawn(move || writer.run()).map_err(OpenError::Disk)?;
         Ok(Self { log, view, queue, counters, recovery, writer: Some(writer) })
@@ -179,11 +173,7 @@ impl Appender {
 
     /// Hands over a batch and calls back, on the writer's thread, when it is durable or failed. The call must be short
     /// and must not block. It is made exactly when this returns `Ok`.
-    pub fn submit_with(
-        &self,
-        batch: Batch,
-        done: impl FnOnce(Outcome) + Send + 'static,
-    ) -> Result<(), SubmitError> {
+    pub fn submit_with(&self, batch: Batch, done: impl FnOnce(Outcome) + Send + 'static) -> Result<(), SubmitError> {
         self.push(batch, Receipt::calling(done), None)
     }
 

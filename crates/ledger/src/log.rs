@@ -19,6 +19,7 @@ use crate::{
     frame::{FrameWriter, contains_header},
     history::{self, History},
     key_ring::{KeyRing, KeyRingError},
+    layout::Layout,
     reader::list_segments,
     segment::{Segment, SegmentError, encode_header},
     tree::{PendingNodes, TileFiles},
@@ -160,11 +161,7 @@ enum State {
 
 impl Log {
     /// Opens the log and repairs what a crash left behind.
-    pub(crate) fn recover(
-        host: &Host,
-        root: &std::path::Path,
-        options: Options,
-    ) -> Result<Self, OpenError> {
+    pub(crate) fn recover(host: &Host, root: &std::path::Path, options: Options) -> Result<Self, OpenError> {
         let directory = Directory::open(host, root, options.origin.as_deref())?;
         let layout = directory.layout.clone();
         let keys = KeyRing::open(host, &layout, &directory.identity.origin)?;
@@ -196,14 +193,7 @@ impl Log {
         let cut = cut_tail(&live, end_offset)?;
 
         let size = replay.frontier.size();
-        let view = View::new(
-            host.clone(),
-            layout,
-            directory.identity.origin.clone(),
-            tiles,
-            segments,
-            size.get(),
-        );
+        let view = View::new(host.clone(), layout, directory.identity.origin.clone(), tiles, segments, size.get());
         let mut log = Self {
             view: Arc::new(view),
             keys,
@@ -222,6 +212,7 @@ impl Log {
             history_at: None,
             state: State::Ready,
         };
+        make_names_durable(host, &log.view.layout).map_err(OpenError::Disk)?;
         // The same step that follows each commit; a failure is tried again then.
         let _ = log.pending_nodes.write(&log.view.tiles);
         Ok(log)
@@ -288,9 +279,7 @@ impl Log {
         let encoded = header.encode(self.live.salt());
         let (_, offset) = self.live.known_end();
         let path = &self.live.path;
-        self.live_file
-            .write_at(&frame.slices(&encoded), offset)
-            .map_err(|cause| disk_error(path, cause))?;
+        self.live_file.write_at(&frame.slices(&encoded), offset).map_err(|cause| disk_error(path, cause))?;
         if let Err(cause) = self.live_file.sync_data() {
             // The kernel may have dropped the pages and call them clean: only reading them again tells.
             self.state = State::Failed;
@@ -374,11 +363,9 @@ impl Log {
         let failed = |cause| disk_error(&path, cause);
         let now = self.view.host.clock.monotonic();
         let origin = self.view.origin.clone();
-        let checkpoint =
-            Checkpoint { origin, size: self.frontier.size(), root: self.frontier.root() };
+        let checkpoint = Checkpoint { origin, size: self.frontier.size(), root: self.frontier.root() };
         let signers: Vec<_> = std::iter::once(&self.keys.signing).chain(also.iter().copied()).collect();
-        let note: Note =
-            checkpoint.sign(&signers).map_err(|error: NoteError| failed(io::Error::other(error)))?;
+        let note: Note = checkpoint.sign(&signers).map_err(|error: NoteError| failed(io::Error::other(error)))?;
         let disk = &*self.view.host.disk;
         let is_due = self.history_at.is_none_or(|at| now >= at + self.options.history_interval);
         if keep == Keep::InHistory || is_due {
@@ -439,8 +426,7 @@ struct Replay {
 
 impl Replay {
     fn new(frontier: Frontier, window: DigestWindow, signed: Option<Checkpoint>) -> Self {
-        let mut replay =
-            Self { frontier, window, nodes: PendingNodes::default(), signed, differs: false };
+        let mut replay = Self { frontier, window, nodes: PendingNodes::default(), signed, differs: false };
         replay.compare();
         replay
     }
@@ -539,11 +525,7 @@ fn create_segment(host: &Host, directory: &Directory, frontier: &Frontier) -> io
     replace_file(&*host.disk, &path, Secrecy::Shared, &header)
 }
 
-fn signed_checkpoint(
-    host: &Host,
-    directory: &Directory,
-    keys: &KeyRing,
-) -> Result<Option<Checkpoint>, OpenError> {
+fn signed_checkpoint(host: &Host, directory: &Directory, keys: &KeyRing) -> Result<Option<Checkpoint>, OpenError> {
     let path = directory.layout.checkpoint();
     let found = history::read_checkpoint(&*host.disk, &directory.layout).map_err(OpenError::Disk)?;
     let Some(found) = found else { return Ok(None) };
@@ -573,6 +555,12 @@ fn cut_tail(live: &Segment, end: u64) -> Result<u64, OpenError> {
     live.file.set_len(end).map_err(OpenError::Disk)?;
     live.file.sync_data().map_err(OpenError::Disk)?;
     Ok(cut)
+}
+
+/// What was found may not be durable yet when only the process died, or when a sync failed.
+fn make_names_durable(host: &Host, layout: &Layout) -> io::Result<()> {
+    host.disk.sync_dir(&layout.root)?;
+    layout.directories().iter().try_for_each(|directory| host.disk.sync_dir(directory))
 }
 
 fn segment_len(live: &Segment) -> Result<u64, SegmentError> {

@@ -3,8 +3,8 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use tlog::{
-    ConsistencyProof, Hash, InclusionProof, LeafIndex, Nodes, TILE_HEIGHT, TILE_WIDTH, Tile,
-    TreeSize, consistency_proof, inclusion_proof, subtree_root, tree_root,
+    ConsistencyProof, Hash, InclusionProof, LeafIndex, Nodes, TILE_HEIGHT, TILE_WIDTH, Tile, TreeSize,
+    consistency_proof, inclusion_proof, subtree_root, tree_root,
 };
 
 use crate::{ReadError, Reader, reader::leaf_hashes};
@@ -128,8 +128,6 @@ fn all_leaf_hashes(reader: &Reader, start: u64, end: u64) -> Result<Vec<Hash>, R
     }
     let stored = reader.stored_leaf_hashes(start, computed.len())?;
     let both = (start..).zip(computed.into_iter().zip(stored));
-    both.map(|(index, (computed, stored))| {
-        computed.or(stored).ok_or(ReadError::Missing { index: index.into() })
-    })
-    .collect()
+    both.map(|(index, (computed, stored))| computed.or(stored).ok_or(ReadError::Missing { index: index.into() }))
+        .collect()
 }

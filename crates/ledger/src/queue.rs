@@ -84,8 +84,7 @@ impl Queue {
             if self.has_room(&state, &batch) {
                 break;
             }
-            let in_time = deadline
-                .is_some_and(|deadline| !self.drained.wait_until(&mut state, deadline).timed_out());
+            let in_time = deadline.is_some_and(|deadline| !self.drained.wait_until(&mut state, deadline).timed_out());
             if !in_time {
                 let full = SubmitError::Full { bytes: state.bytes, entries: state.entries };
                 return Err((full, receipt));
@@ -150,7 +149,6 @@ impl Queue {
 
     fn has_room(&self, state: &QueueState, batch: &Batch) -> bool {
         state.entries == 0 && state.bytes == 0
-            || state.bytes + batch.bytes() <= self.limits.bytes
-                && state.entries + batch.len() <= self.limits.entries
+            || state.bytes + batch.bytes() <= self.limits.bytes && state.entries + batch.len() <= self.limits.entries
     }
 }

@@ -300,8 +300,7 @@ pub(crate) fn list_segments(
 ) -> Result<Vec<(u64, std::path::PathBuf)>, ReadError> {
     let path = layout.frames();
     let paths = disk.list(&path).map_err(|cause| ReadError::Disk { path, cause })?;
-    let mut segments: Vec<_> =
-        paths.into_iter().filter_map(|path| Some((segment_first(&path)?, path))).collect();
+    let mut segments: Vec<_> = paths.into_iter().filter_map(|path| Some((segment_first(&path)?, path))).collect();
     segments.sort();
     Ok(segments)
 }

@@ -177,9 +177,7 @@ impl Segment {
     }
 
     pub(crate) fn read(&self, bytes: &mut [u8], offset: u64) -> Result<usize, SegmentError> {
-        self.file
-            .read_at(bytes, offset)
-            .map_err(|cause| SegmentError::Disk { path: self.path.clone(), cause })
+        self.file.read_at(bytes, offset).map_err(|cause| SegmentError::Disk { path: self.path.clone(), cause })
     }
 }
 

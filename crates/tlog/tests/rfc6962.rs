@@ -4,22 +4,13 @@ use std::convert::Infallible;
 
 use proptest::prelude::*;
 use tlog::{
-    ConsistencyProof, Frontier, Hash, InclusionProof, LeafIndex, Nodes, ProofError, Tile, TreeSize,
-    consistency_proof, inclusion_proof, leaf_hash, subtree_root, tree_root, verify_consistency,
-    verify_inclusion,
+    ConsistencyProof, Frontier, Hash, InclusionProof, LeafIndex, Nodes, ProofError, Tile, TreeSize, consistency_proof,
+    inclusion_proof, leaf_hash, subtree_root, tree_root, verify_consistency, verify_inclusion,
 };
 
 /// The leaves of the test vectors that Certificate Transparency implementations share.
-const LEAVES: [&str; 8] = [
-    "",
-    "00",
-    "10",
-    "2021",
-    "3031",
-    "40414243",
-    "5051525354555657",
-    "606162636465666768696a6b6c6d6e6f",
-];
+const LEAVES: [&str; 8] =
+    ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
 
 /// Roots of the first one to eight leaves.
 const ROOTS: [&str; 8] = [
@@ -74,7 +65,16 @@ fn tile_paths_are_those_of_the_specification() {
         assert_eq!(tile.to_string(), path);
         assert_eq!(path.parse(), Ok(tile));
     }
-    for bad in ["tile/0/1", "tile/9/001", "tile/0/001.p/256", "tile/0/001.p/0", "tile/0/x001", "tile/00/001", "tile/0/999999999999999999999999", ""] {
+    for bad in [
+        "tile/0/1",
+        "tile/9/001",
+        "tile/0/001.p/256",
+        "tile/0/001.p/0",
+        "tile/0/x001",
+        "tile/00/001",
+        "tile/0/999999999999999999999999",
+        "",
+    ] {
         assert!(bad.parse::<Tile>().is_err(), "{bad}");
     }
     let tiles: Vec<String> = Tile::all(TreeSize::new(70_000)).map(|tile| tile.to_string()).collect();
