@@ -537,7 +537,7 @@ fn signed_checkpoint(host: &Host, directory: &Directory, keys: &KeyRing) -> Resu
 }
 
 fn has_frame_behind(live: &Segment, offset: u64) -> Result<bool, SegmentError> {
-    let length = segment_len(live)?;
+    let length = live.len()?;
     let mut bytes = vec![0; length.saturating_sub(offset) as usize];
     live.read(&mut bytes, offset)?;
     // The damaged frame itself may begin with a good header; a second one is what a crash cannot leave.
@@ -548,7 +548,7 @@ fn has_frame_behind(live: &Segment, offset: u64) -> Result<bool, SegmentError> {
 /// Cuts off an unfinished group, so that nothing of it is ever taken for a part of the next one, and makes what stays
 /// durable: when only the process died, whole groups may not be so yet.
 fn cut_tail(live: &Segment, end: u64) -> Result<u64, OpenError> {
-    let length = segment_len(live)?;
+    let length = live.len()?;
     let mut tail = vec![0; length.saturating_sub(end) as usize];
     live.read(&mut tail, end)?;
     let cut = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
@@ -561,10 +561,6 @@ fn cut_tail(live: &Segment, end: u64) -> Result<u64, OpenError> {
 fn make_names_durable(host: &Host, layout: &Layout) -> io::Result<()> {
     host.disk.sync_dir(&layout.root)?;
     layout.directories().iter().try_for_each(|directory| host.disk.sync_dir(directory))
-}
-
-fn segment_len(live: &Segment) -> Result<u64, SegmentError> {
-    live.file.len().map_err(|cause| SegmentError::Disk { path: live.path.clone(), cause })
 }
 
 fn disk_error(path: &std::path::Path, cause: io::Error) -> AppendError {

@@ -293,7 +293,11 @@ impl Reader {
         for (first, path) in list_segments(disk, &self.view.layout)? {
             match known.iter().find(|segment| segment.first == first) {
                 Some(segment) => segments.push(segment.clone()),
-                None => segments.push(Arc::new(Segment::open(disk, &path, Access::Read)?)),
+                None => match Segment::open(disk, &path, Access::Read) {
+                    // The writer released it since the directory was listed.
+                    Err(SegmentError::Disk { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {}
+                    result => segments.push(Arc::new(result?)),
+                },
             }
         }
         self.view.set_segments(segments.clone());
