@@ -196,7 +196,7 @@ impl Report {
     fn write_questions(&self, page: &mut String) -> std::fmt::Result {
         writeln!(
             page,
-            "## Ten questions\n\nMedian in milliseconds of a warm engine; ours over HTTPS, the others inside their process.\n"
+            "## Ten questions\n\nMedian in milliseconds of a warm engine; ours over HTTP, the others inside their process.\n"
         )?;
         let engines: Vec<&str> = self.asked.iter().map(|asked| asked.engine.as_str()).collect();
         writeln!(

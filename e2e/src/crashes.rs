@@ -10,7 +10,7 @@ use testkit::{ApiServer, Report, WebhookOptions};
 
 use crate::evidence::Account;
 use crate::verdicts::Verdicts;
-use crate::witness::{BY_WEBHOOK, Witness};
+use crate::witness::{BY_WEBHOOK, Row, Witness};
 
 /// How often the server is killed.
 const KILLS: usize = 20;
@@ -43,7 +43,7 @@ pub(crate) async fn run(kubewitness: &Path, dir: &Path, verdicts: &mut Verdicts)
     let query = format!("cluster:{BY_WEBHOOK}");
     witness.settle(&query, sent.len(), SETTLE_MAX).await?;
     let rows = witness.search(&query)?;
-    let kept = Account::of(rows.iter().map(crate::witness::Row::event));
+    let kept = Account::of(rows.iter().map(Row::event));
     verdicts.note("after twenty kills every acknowledged event is there, once", sent.must_equal(&kept));
     verdicts.note("the server ends in order after its crashes", Witness::stop(serving).await);
     verdicts.note("verify finds the log sound after its crashes", witness.ask(&["verify"]).map(drop));
@@ -54,10 +54,9 @@ pub(crate) async fn run(kubewitness: &Path, dir: &Path, verdicts: &mut Verdicts)
 /// pause that is long enough for five attempts to outlast a restart.
 fn options(witness: &Witness) -> Result<WebhookOptions> {
     Ok(WebhookOptions {
-        authority: Some(std::fs::read(witness.authority()?)?),
         batch_size_max: 25,
         initial_backoff: Duration::from_millis(700),
-        ..WebhookOptions::new(witness.webhook_url(BY_WEBHOOK)).hurried()
+        ..witness.webhook()?.hurried()
     })
 }
 

@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use testkit::WebhookOptions;
 
 use crate::child::Child;
 
@@ -16,6 +16,9 @@ use crate::child::Child;
 const START_MAX: Duration = Duration::from_secs(30);
 /// Longest wait for an orderly end.
 const STOP_MAX: Duration = Duration::from_secs(30);
+
+/// Exit code of a search that found nothing.
+const NOTHING_FOUND: i32 = 1;
 
 /// Name of the cluster whose events come by webhook.
 pub(crate) const BY_WEBHOOK: &str = "by-webhook";
@@ -27,25 +30,22 @@ pub(crate) struct Witness {
     program: PathBuf,
     dir: PathBuf,
     port: u16,
-    tailed: Option<PathBuf>,
 }
 
 /// A row of `search -o ndjson`, as far as we look at it.
 #[derive(Deserialize)]
 pub(crate) struct Row {
-    #[serde(default)]
+    /// None if the event has no user.
     pub(crate) user: Option<String>,
-    #[serde(default)]
     pub(crate) ips: Vec<String>,
-    #[serde(default)]
-    pub(crate) stage: String,
-    raw: Box<RawValue>,
+    pub(crate) stage: Option<String>,
+    raw: String,
 }
 
 impl Row {
     /// The exact bytes of the event.
     pub(crate) fn event(&self) -> &[u8] {
-        self.raw.get().as_bytes()
+        self.raw.as_bytes()
     }
 }
 
@@ -55,22 +55,19 @@ impl Witness {
         std::fs::create_dir_all(dir)?;
         // Taken once, because the API server must find us again after a restart.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let tailed = tailed.map(Path::to_owned);
-        Ok(Self { program: program.to_owned(), dir: dir.to_owned(), port, tailed })
-    }
-
-    /// Where batches of a cluster are posted.
-    pub(crate) fn webhook_url(&self, cluster: &str) -> String {
-        format!("https://127.0.0.1:{}/webhook/{cluster}", self.port)
+        let mut settings = format!("webhook:\n  listen: 127.0.0.1:{port}\napi:\n  listen: 127.0.0.1:0\n");
+        if let Some(log) = tailed {
+            settings += &format!("tail:\n- path: {}\n  cluster: {BY_TAIL}\n", log.display());
+        }
+        let witness = Self { program: program.to_owned(), dir: dir.to_owned(), port };
+        std::fs::write(witness.settings(), settings)?;
+        Ok(witness)
     }
 
     /// Starts the server and waits until it listens.
     pub(crate) async fn start(&self) -> Result<Child> {
-        let mut arguments: Vec<OsString> = vec!["serve".into(), "--data-dir".into(), self.data().into()];
-        arguments.extend(["--listen".into(), format!("127.0.0.1:{}", self.port).into()]);
-        if let Some(log) = &self.tailed {
-            arguments.extend(["--tail".into(), format!("{BY_TAIL}={}", log.display()).into()]);
-        }
+        let arguments: [OsString; 5] =
+            ["serve".into(), "--data-dir".into(), self.data().into(), "--config".into(), self.settings().into()];
         let mut child = Child::start("kubewitness", &self.program, &arguments, &self.dir.join("kubewitness.log"))?;
         let started = Instant::now();
         while started.elapsed() < START_MAX {
@@ -90,31 +87,32 @@ impl Witness {
         Ok(())
     }
 
-    /// The kubeconfig for `--audit-webhook-config-file`, as `kubewitness connect` prints it.
+    /// The file for `--audit-webhook-config-file`, as `kubewitness connect` writes it.
     pub(crate) fn kubeconfig(&self) -> Result<PathBuf> {
-        let path = self.dir.join("audit-webhook.kubeconfig");
-        let authority = self.authority()?;
-        let server = self.webhook_url(BY_WEBHOOK);
-        let text = format!(
-            "apiVersion: v1\nkind: Config\nclusters:\n- name: kubewitness\n  cluster:\n    server: {server}\n    \
-             certificate-authority: {}\nusers:\n- name: apiserver\n  user: {{}}\ncontexts:\n- name: kubewitness\n  \
-             context: {{cluster: kubewitness, user: apiserver}}\ncurrent-context: kubewitness\n",
-            authority.display()
-        );
-        std::fs::write(&path, text)?;
-        Ok(path)
+        let server = format!("https://127.0.0.1:{}", self.port);
+        let output = self.dir.join("connect");
+        let directory = output.to_str().context("a directory in UTF-8")?;
+        self.ask(&["connect", "static", "--cluster", BY_WEBHOOK, "--server", &server, "--output", directory])?;
+        Ok(output.join("kubewitness.yaml"))
     }
 
-    /// The certificate that the server made at its first start.
-    pub(crate) fn authority(&self) -> Result<PathBuf> {
-        let path = self.data().join("tls/tls.crt");
-        ensure!(path.exists(), "{} is not there", path.display());
-        Ok(path)
+    /// Where batches are posted, the certificate to trust and the token to show: what the kubeconfig says.
+    pub(crate) fn webhook(&self) -> Result<WebhookOptions> {
+        let url = format!("https://127.0.0.1:{}/v1/audit/{BY_WEBHOOK}", self.port);
+        Ok(WebhookOptions {
+            authority: Some(std::fs::read(self.data().join("tls/ca.crt"))?),
+            token: Some(std::fs::read_to_string(self.data().join("keys/webhook.token"))?.trim().to_owned()),
+            ..WebhookOptions::new(url)
+        })
     }
 
-    /// Rows that answer a query, oldest first, from the data directory; the server may run.
+    /// Rows that answer a query, from the data directory; the server may run.
     pub(crate) fn search(&self, query: &str) -> Result<Vec<Row>> {
-        let text = self.ask(&["search", query, "--limit", "1000000", "-o", "ndjson"])?;
+        let output = self.run(&["search", query, "--limit", "0", "-o", "ndjson"])?;
+        if output.status.code() != Some(NOTHING_FOUND) {
+            succeeded(&output)?;
+        }
+        let text = String::from_utf8(output.stdout).context("rows are UTF-8")?;
         text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("row {line:.300}"))).collect()
     }
 
@@ -130,13 +128,26 @@ impl Witness {
 
     /// What a command prints, run on the data directory. Fails if it fails.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Result<String> {
-        let output = Command::new(&self.program).args(arguments).arg("--data-dir").arg(self.data()).output()?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "kubewitness {} ended with {}: {errors}", arguments.join(" "), output.status);
+        let output = self.run(arguments)?;
+        succeeded(&output).with_context(|| format!("kubewitness {}", arguments.join(" ")))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<Output> {
+        Ok(Command::new(&self.program).args(arguments).arg("--data-dir").arg(self.data()).output()?)
+    }
+
+    fn settings(&self) -> PathBuf {
+        self.dir.join("kubewitness.yaml")
     }
 
     fn data(&self) -> PathBuf {
         self.dir.join("data")
     }
+}
+
+fn succeeded(output: &Output) -> Result<()> {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {}", output.status, errors.trim_end());
+    Ok(())
 }
