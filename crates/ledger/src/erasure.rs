@@ -60,10 +60,10 @@ impl Ledger {
         for range in ranges {
             store_leaf_hashes(&reader, range.start.get()..range.end.get())?;
         }
-        let log = self.log.lock();
+        let mut log = self.log.lock();
         let path = self.view.layout.erased();
         let failed = |cause| AppendError::Disk { path: path.clone(), cause: std::sync::Arc::new(cause) };
-        self.view.tiles.sync().map_err(failed)?;
+        log.sync_tiles()?;
         for ranges in ranges.chunks(RANGES_MAX) {
             record(&log, ranges, reason).map_err(failed)?;
         }
