@@ -1,7 +1,0 @@
-//! The inbound edge against a real ledger, over real sockets and files.
-
-mod admission;
-mod limits;
-mod tail;
-mod webhook;
-mod world;

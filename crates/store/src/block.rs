@@ -1,0 +1,287 @@
+//! A block: some rows, column by column, in memory. It stands alone, with dictionaries of its own.
+
+use crate::column::{Column, Kind};
+use crate::residual::{self, Row};
+use crate::values::{ABSENT, Dictionary, Interner, NO_INTEGER, NO_UUID, Strings, Values};
+
+/// Rows in memory, in the order in which they were added.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Block {
+    rows: usize,
+    columns: Vec<Values>,
+}
+
+/// Values of one row before it joins a block. Coded columns are interned as they come.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    codes: [u32; Column::COUNT],
+    integers: [i64; Column::COUNT],
+    uuid: [u8; 16],
+    bytes: [&'a [u8]; Column::COUNT],
+}
+
+impl Default for Draft<'_> {
+    fn default() -> Self {
+        Self {
+            codes: [ABSENT; Column::COUNT],
+            integers: [NO_INTEGER; Column::COUNT],
+            uuid: NO_UUID,
+            bytes: [&[]; Column::COUNT],
+        }
+    }
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn set_integer(&mut self, column: Column, value: i64) {
+        self.integers[column as usize] = value;
+    }
+
+    pub(crate) fn set_uuid(&mut self, value: [u8; 16]) {
+        self.uuid = value;
+    }
+
+    pub(crate) fn set_bytes(&mut self, column: Column, value: &'a [u8]) {
+        self.bytes[column as usize] = value;
+    }
+
+    pub(crate) fn clear_text(&mut self, column: Column) {
+        self.codes[column as usize] = ABSENT;
+    }
+}
+
+/// A block that grows.
+#[derive(Debug, Clone)]
+pub(crate) struct BlockBuilder {
+    rows: usize,
+    columns: Vec<Growing>,
+}
+
+#[derive(Debug, Clone)]
+enum Growing {
+    Integers(Vec<i64>),
+    Uuids(Vec<[u8; 16]>),
+    Coded(Vec<u32>, Box<Interner>),
+    Bytes(Strings),
+}
+
+impl Default for BlockBuilder {
+    fn default() -> Self {
+        let columns = Column::all().map(|column| match column.kind() {
+            Kind::Integer | Kind::Time => Growing::Integers(Vec::new()),
+            Kind::Uuid => Growing::Uuids(Vec::new()),
+            Kind::Text | Kind::Json | Kind::Binary => Growing::Coded(Vec::new(), Box::default()),
+            Kind::Body | Kind::Blob => Growing::Bytes(Strings::default()),
+        });
+        Self { rows: 0, columns: columns.collect() }
+    }
+}
+
+impl BlockBuilder {
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Interns `value` and notes it in the draft.
+    pub(crate) fn set_text(&mut self, draft: &mut Draft<'_>, column: Column, value: &[u8]) {
+        if let Growing::Coded(_, interner) = &mut self.columns[column as usize] {
+            draft.codes[column as usize] = interner.intern(value);
+        }
+    }
+
+    pub(crate) fn push(&mut self, draft: &Draft<'_>) {
+        for (at, column) in self.columns.iter_mut().enumerate() {
+            match column {
+                Growing::Integers(values) => values.push(draft.integers[at]),
+                Growing::Uuids(values) => values.push(draft.uuid),
+                Growing::Coded(codes, _) => codes.push(draft.codes[at]),
+                Growing::Bytes(strings) => strings.push(draft.bytes[at]),
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// Whether the draft's residual and values give `text`.
+    pub(crate) fn gives(&self, draft: &Draft<'_>, text: &[u8], scratch: &mut Vec<u8>) -> bool {
+        let row = DraftRow { builder: self, draft };
+        scratch.clear();
+        residual::join(row.bytes(Column::Residual), &row, scratch);
+        scratch == text
+    }
+
+    pub(crate) fn finish(self) -> Block {
+        let columns = self.columns.into_iter().map(|column| match column {
+            Growing::Integers(values) => Values::Integers(values),
+            Growing::Uuids(values) => Values::Uuids(values),
+            Growing::Coded(codes, interner) => Values::Coded { codes, dictionary: interner.into_dictionary() },
+            Growing::Bytes(strings) => Values::Bytes(strings),
+        });
+        Block { rows: self.rows, columns: columns.collect() }
+    }
+
+    /// The rows so far, as a block of their own.
+    pub(crate) fn copy(&self) -> Block {
+        let columns = self.columns.iter().map(|column| match column {
+            Growing::Integers(values) => Values::Integers(values.clone()),
+            Growing::Uuids(values) => Values::Uuids(values.clone()),
+            Growing::Coded(codes, interner) => {
+                Values::Coded { codes: codes.clone(), dictionary: interner.dictionary().clone() }
+            }
+            Growing::Bytes(strings) => Values::Bytes(strings.clone()),
+        });
+        Block { rows: self.rows, columns: columns.collect() }
+    }
+}
+
+struct DraftRow<'a> {
+    builder: &'a BlockBuilder,
+    draft: &'a Draft<'a>,
+}
+
+impl Row for DraftRow<'_> {
+    fn integer(&self, column: Column) -> i64 {
+        self.draft.integers[column as usize]
+    }
+
+    fn uuid(&self) -> [u8; 16] {
+        self.draft.uuid
+    }
+
+    fn bytes(&self, column: Column) -> &[u8] {
+        match &self.builder.columns[column as usize] {
+            Growing::Coded(_, interner) => {
+                interner.dictionary().get(self.draft.codes[column as usize]).unwrap_or_default()
+            }
+            _ => self.draft.bytes[column as usize],
+        }
+    }
+}
+
+impl Block {
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn values(&self, column: Column) -> &Values {
+        &self.columns[column as usize]
+    }
+
+    pub(crate) fn integers(&self, column: Column) -> &[i64] {
+        match self.values(column) {
+            Values::Integers(values) => values,
+            _ => &[],
+        }
+    }
+
+    /// Bytes of the entries as they arrived.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        self.integers(Column::Size).iter().map(|size| usize::try_from(*size).unwrap_or(0)).sum()
+    }
+
+    /// Puts the rows of `blocks` one after the other, under common dictionaries.
+    pub(crate) fn concat(blocks: &[&Block]) -> Block {
+        let rows = blocks.iter().map(|block| block.rows).sum();
+        let columns = Column::all().map(|column| concat_values(blocks.iter().map(|block| block.values(column)), rows));
+        Block { rows, columns: columns.collect() }
+    }
+
+    /// From columns of equal length, in the order of [`Column::all`].
+    pub(crate) fn from_columns(rows: usize, columns: Vec<Values>) -> Block {
+        Block { rows, columns }
+    }
+
+    pub(crate) fn row(&self, at: usize) -> BlockRow<'_> {
+        BlockRow { block: self, at }
+    }
+}
+
+/// One row of a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlockRow<'a> {
+    block: &'a Block,
+    at: usize,
+}
+
+impl Row for BlockRow<'_> {
+    fn integer(&self, column: Column) -> i64 {
+        match self.block.values(column) {
+            Values::Integers(values) => values[self.at],
+            _ => NO_INTEGER,
+        }
+    }
+
+    fn uuid(&self) -> [u8; 16] {
+        match self.block.values(Column::AuditId) {
+            Values::Uuids(values) => values[self.at],
+            _ => NO_UUID,
+        }
+    }
+
+    fn bytes(&self, column: Column) -> &[u8] {
+        match self.block.values(column) {
+            Values::Coded { codes, dictionary } => dictionary.get(codes[self.at]).unwrap_or_default(),
+            Values::Bytes(strings) => strings.get(self.at),
+            _ => &[],
+        }
+    }
+}
+
+fn concat_values<'a>(parts: impl Iterator<Item = &'a Values> + Clone, rows: usize) -> Values {
+    match parts.clone().next() {
+        Some(Values::Integers(_)) => {
+            let mut all = Vec::with_capacity(rows);
+            parts.for_each(|part| {
+                if let Values::Integers(values) = part {
+                    all.extend_from_slice(values)
+                }
+            });
+            Values::Integers(all)
+        }
+        Some(Values::Uuids(_)) => {
+            let mut all = Vec::with_capacity(rows);
+            parts.for_each(|part| {
+                if let Values::Uuids(values) = part {
+                    all.extend_from_slice(values)
+                }
+            });
+            Values::Uuids(all)
+        }
+        Some(Values::Bytes(_)) => {
+            let bytes =
+                parts.clone().map(|part| if let Values::Bytes(strings) = part { strings.bytes() } else { 0 }).sum();
+            let mut all = Strings::with_capacity(rows, bytes);
+            parts.for_each(|part| {
+                if let Values::Bytes(strings) = part {
+                    strings.iter().for_each(|value| all.push(value))
+                }
+            });
+            Values::Bytes(all)
+        }
+        _ => {
+            let mut interner = Interner::default();
+            let mut all = Vec::with_capacity(rows);
+            for part in parts {
+                let Values::Coded { codes, dictionary } = part else { continue };
+                let mut new_codes = vec![ABSENT];
+                new_codes.extend(dictionary.values().map(|value| interner.intern(value)));
+                all.extend(codes.iter().map(|code| new_codes[*code as usize]));
+            }
+            Values::Coded { codes: all, dictionary: interner.into_dictionary() }
+        }
+    }
+}
+
+/// An empty dictionary column of `rows` rows; for columns that a file lacks.
+pub(crate) fn absent(column: Column, rows: usize) -> Values {
+    match column.kind() {
+        Kind::Integer | Kind::Time => Values::Integers(vec![NO_INTEGER; rows]),
+        Kind::Uuid => Values::Uuids(vec![NO_UUID; rows]),
+        Kind::Text | Kind::Json | Kind::Binary => {
+            Values::Coded { codes: vec![ABSENT; rows], dictionary: Dictionary::default() }
+        }
+        Kind::Body | Kind::Blob => {
+            let mut strings = Strings::default();
+            (0..rows).for_each(|_| strings.push(&[]));
+            Values::Bytes(strings)
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! An entry → the values of its row and its residual.
+
+use std::borrow::Cow;
+
+use audit::{Event, Format, Json, User};
+
+use crate::block::{BlockBuilder, Draft};
+use crate::column::Column;
+use crate::entry::Entry;
+use crate::residual::{self, Cut, ESCAPED, VERBATIM};
+
+/// Takes entries apart. Keeps its scratch space between entries.
+#[derive(Debug, Default)]
+pub(crate) struct Extractor {
+    cuts: Vec<Cut>,
+    scratch: Vec<u8>,
+    residual: Vec<u8>,
+}
+
+impl Extractor {
+    /// Adds `entry` as one row of `block`. Every entry becomes a row, whatever its bytes.
+    pub(crate) fn append(&mut self, block: &mut BlockBuilder, entry: &Entry<'_>) {
+        // Columns hold UTF-8; an entry that does not is kept as it is, beside columns of what can be read of it.
+        let clean = String::from_utf8_lossy(entry.payload);
+        let text = audit::normalise(entry.format, clean.as_bytes());
+        let mut draft = Draft::default();
+        draft.set_integer(Column::Index, entry.index as i64);
+        draft.set_integer(Column::Received, entry.received);
+        draft.set_integer(Column::Time, entry.received);
+        draft.set_integer(Column::Size, entry.payload.len() as i64);
+        block.set_text(&mut draft, Column::Cluster, entry.cluster.as_bytes());
+        block.set_text(&mut draft, Column::Format, entry.format.name().as_bytes());
+        let whole = matches!(clean, Cow::Borrowed(_)) && entry.format == Format::Audit;
+        let exact = match &text {
+            Ok(text) => self.append_event(block, &mut draft, text) && whole,
+            Err(defect) => {
+                block.set_text(&mut draft, Column::Defect, defect.to_string().as_bytes());
+                false
+            }
+        };
+        if !exact {
+            draft.clear_text(Column::Residual);
+            draft.set_bytes(Column::Raw, entry.payload);
+        }
+        block.push(&draft);
+    }
+
+    /// Sets the columns of an event; whether residual and columns give `text` back.
+    fn append_event<'a>(&mut self, block: &mut BlockBuilder, draft: &mut Draft<'a>, text: &'a [u8]) -> bool {
+        let event = match Event::parse(text) {
+            Ok(event) => event,
+            Err(defect) => {
+                block.set_text(draft, Column::Defect, defect.to_string().as_bytes());
+                return false;
+            }
+        };
+        self.cuts.clear();
+        let mut fields = Fields { text, block, draft, cuts: &mut self.cuts, scratch: &mut self.scratch };
+        fields.set_event(&event);
+        if !residual::can_be_cut(text) || !residual::cut(text, &mut self.cuts, &mut self.residual) {
+            return false;
+        }
+        block.set_text(draft, Column::Residual, &self.residual);
+        // Checked here, while the bytes are at hand: what does not come back exactly is kept as it is.
+        block.gives(draft, text, &mut self.scratch)
+    }
+}
+
+/// The fields of one event on their way into a draft.
+struct Fields<'b, 'a> {
+    text: &'a [u8],
+    block: &'b mut BlockBuilder,
+    draft: &'b mut Draft<'a>,
+    cuts: &'b mut Vec<Cut>,
+    scratch: &'b mut Vec<u8>,
+}
+
+impl<'a> Fields<'_, 'a> {
+    fn set_event(&mut self, event: &Event<'a>) {
+        use Column as C;
+        self.string(C::Level, event.level);
+        self.audit_id(event.audit_id);
+        self.string(C::Stage, event.stage);
+        self.string(C::Uri, event.request_uri);
+        self.string(C::Verb, event.verb);
+        self.user(&event.user, [C::User, C::Uid, C::Groups, C::Extra]);
+        if let Some(user) = &event.impersonated_user {
+            self.user(user, [C::ImpersonatedUser, C::ImpersonatedUid, C::ImpersonatedGroups, C::ImpersonatedExtra]);
+        }
+        self.addresses(event);
+        self.string(C::Agent, event.user_agent);
+        self.object(event);
+        self.status(event);
+        self.body(C::RequestObject, C::RequestSize, event.request_object);
+        self.body(C::ResponseObject, C::ResponseSize, event.response_object);
+        self.times(event);
+        self.annotations(event);
+    }
+
+    fn user(&mut self, user: &User<'a>, [name, uid, groups, extra]: [Column; 4]) {
+        self.string(name, user.username);
+        self.string(uid, user.uid);
+        self.json(groups, user.groups);
+        self.json(extra, user.extra);
+    }
+
+    fn addresses(&mut self, event: &Event<'a>) {
+        self.json(Column::Ips, event.source_ips);
+        if let Some(peer) = event.source_ips.and_then(|ips| ips.elements().last()).and_then(Json::text) {
+            self.block.set_text(self.draft, Column::Peer, peer.as_bytes());
+        }
+    }
+
+    fn object(&mut self, event: &Event<'a>) {
+        use Column as C;
+        let Some(object) = &event.object_ref else { return };
+        self.string(C::Resource, object.resource);
+        self.string(C::Namespace, object.namespace);
+        self.string(C::Name, object.name);
+        self.string(C::ObjectUid, object.uid);
+        self.string(C::ApiGroup, object.api_group);
+        self.string(C::ApiVersion, object.api_version);
+        self.string(C::ResourceVersion, object.resource_version);
+        self.string(C::Subresource, object.subresource);
+    }
+
+    fn status(&mut self, event: &Event<'a>) {
+        let Some(status) = &event.response_status else { return };
+        self.string(Column::Status, status.status);
+        self.string(Column::StatusMessage, status.message);
+        self.string(Column::StatusReason, status.reason);
+        self.json(Column::StatusDetails, status.details);
+        if let Some(code) = status.code
+            && let Some(value) = code.integer()
+        {
+            self.draft.set_integer(Column::Code, value);
+            // `+5`, `-0` and `007` stay where they are.
+            let canonical = !matches!(code.bytes(), [b'-' | b'+', ..] | [b'0', _, ..]);
+            if canonical {
+                self.cut(Column::Code, VERBATIM, code.bytes());
+            }
+        }
+    }
+
+    fn times(&mut self, event: &Event<'a>) {
+        let (request, stage) = (event.received(), event.stage_time());
+        if let Some(time) = stage.or(request) {
+            self.draft.set_integer(Column::Time, time);
+            self.cut_time(Column::Time, stage, event.stage_timestamp);
+            self.cut_time(Column::LatencyUs, request, event.request_received_timestamp);
+        }
+        if let (Some(request), Some(stage)) = (request, stage) {
+            self.draft.set_integer(Column::LatencyUs, stage - request);
+        }
+    }
+
+    fn cut_time(&mut self, column: Column, time: Option<i64>, json: Option<Json<'a>>) {
+        if let (Some(time), Some(inner)) = (time, json.and_then(Json::inner)) {
+            self.scratch.clear();
+            residual::put_time(time, self.scratch);
+            if self.scratch == inner {
+                self.cut(column, VERBATIM, inner);
+            }
+        }
+    }
+
+    fn annotations(&mut self, event: &Event<'a>) {
+        self.json(Column::Annotations, event.annotations);
+        let Some(annotations) = event.annotations else { return };
+        for (key, value) in annotations.members() {
+            let column = match key.inner() {
+                Some(b"authorization.k8s.io/decision") => Column::Decision,
+                Some(b"authorization.k8s.io/reason") => Column::Reason,
+                _ => continue,
+            };
+            if let Some(value) = value.text() {
+                self.block.set_text(self.draft, column, value.as_bytes());
+            }
+        }
+    }
+
+    fn audit_id(&mut self, json: Option<Json<'a>>) {
+        match json.and_then(Json::inner).and_then(|inner| Some((inner, residual::parse_uuid(inner)?))) {
+            Some((inner, uuid)) => {
+                self.draft.set_uuid(uuid);
+                self.cut(Column::AuditId, VERBATIM, inner);
+            }
+            None => self.string(Column::AuditIdText, json),
+        }
+    }
+
+    fn string(&mut self, column: Column, json: Option<Json<'a>>) {
+        let Some((json, inner)) = json.and_then(|json| Some((json, json.inner()?))) else { return };
+        if memchr::memchr(b'\\', inner).is_none() && inner.is_ascii() {
+            self.block.set_text(self.draft, column, inner);
+            return self.cut(column, VERBATIM, inner);
+        }
+        let value = json.text().unwrap_or_default();
+        self.block.set_text(self.draft, column, value.as_bytes());
+        if value.as_bytes() == inner {
+            return self.cut(column, VERBATIM, inner);
+        }
+        self.scratch.clear();
+        residual::escape(value.as_bytes(), self.scratch);
+        if self.scratch == inner {
+            self.cut(column, ESCAPED, inner);
+        }
+    }
+
+    fn json(&mut self, column: Column, json: Option<Json<'a>>) {
+        let Some(json) = json else { return };
+        self.block.set_text(self.draft, column, json.bytes());
+        self.cut(column, VERBATIM, json.bytes());
+    }
+
+    fn body(&mut self, column: Column, size: Column, json: Option<Json<'a>>) {
+        let Some(json) = json else { return };
+        self.draft.set_integer(size, json.bytes().len() as i64);
+        self.draft.set_bytes(column, json.bytes());
+        self.cut(column, VERBATIM, json.bytes());
+    }
+
+    fn cut(&mut self, column: Column, mark: u8, value: &[u8]) {
+        let start = (value.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+        self.cuts.push(Cut { start, end: start.wrapping_add(value.len()), mark, column });
+    }
+}

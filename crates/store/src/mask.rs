@@ -1,0 +1,103 @@
+//! A set of rows of one page.
+
+/// One bit a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mask {
+    words: Vec<u64>,
+    rows: usize,
+}
+
+impl Mask {
+    pub(crate) fn none(rows: usize) -> Self {
+        Self { words: vec![0; rows.div_ceil(64)], rows }
+    }
+
+    pub(crate) fn all(rows: usize) -> Self {
+        Self::none(rows).complement()
+    }
+
+    /// Rows for which `test` holds.
+    pub(crate) fn of(rows: usize, mut test: impl FnMut(usize) -> bool) -> Self {
+        let mut mask = Self::none(rows);
+        for (at, word) in mask.words.iter_mut().enumerate() {
+            let end = (at * 64 + 64).min(rows);
+            for row in at * 64..end {
+                *word |= u64::from(test(row)) << (row % 64);
+            }
+        }
+        mask
+    }
+
+    pub(crate) fn insert(&mut self, row: usize) {
+        self.words[row / 64] |= 1 << (row % 64);
+    }
+
+    pub(crate) fn contains(&self, row: usize) -> bool {
+        self.words[row / 64] >> (row % 64) & 1 != 0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    pub(crate) fn complement(mut self) -> Self {
+        self.words.iter_mut().for_each(|word| *word = !*word);
+        if let Some(last) = self.words.last_mut()
+            && !self.rows.is_multiple_of(64)
+        {
+            *last &= (1 << (self.rows % 64)) - 1;
+        }
+        self
+    }
+
+    pub(crate) fn intersect(&mut self, other: &Self) {
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine &= theirs);
+    }
+
+    pub(crate) fn unite(&mut self, other: &Self) {
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine |= theirs);
+    }
+
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        self.words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine &= !theirs);
+    }
+
+    /// Rows in the set, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        self.words.iter().enumerate().flat_map(|(at, word)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                if rest == 0 {
+                    return None;
+                }
+                let bit = rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                Some(at * 64 + bit)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_behave_as_sets() {
+        let odd = Mask::of(131, |row| row % 2 == 1);
+        let even = odd.clone().complement();
+        assert_eq!((odd.count(), even.count()), (65, 66));
+        assert_eq!(even.iter().take(3).collect::<Vec<_>>(), [0, 2, 4]);
+        let mut both = odd.clone();
+        both.unite(&even);
+        assert_eq!(both, Mask::all(131));
+        both.subtract(&odd);
+        assert_eq!(both, even);
+        both.intersect(&odd);
+        assert!(both.is_empty());
+    }
+}

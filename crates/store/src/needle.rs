@@ -1,0 +1,58 @@
+//! What a body must hold, at least, for a pattern to be found in it: a quick look before the exact one.
+
+use memchr::memmem::Finder;
+use query::{Pattern, Piece};
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::mask::Mask;
+use crate::values::Strings;
+
+/// Shortest text worth looking for.
+const NEEDLE_BYTES_MIN: usize = 2;
+
+/// A text that stands in every body that fits, unless the body writes some character as `\u….`.
+#[derive(Debug)]
+pub(crate) struct Needle {
+    text: Regex,
+    words: Vec<String>,
+}
+
+impl Needle {
+    /// The longest plain text of `pattern`; none if there is nothing to hold on to.
+    pub(crate) fn of(pattern: &Pattern) -> Option<Self> {
+        let texts = pattern.pieces().iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        // Characters that JSON may write in another way end the text.
+        let plain = texts.flat_map(|text| text.split(|c: char| !is_plain(c)));
+        let longest = plain.max_by_key(|text| text.len()).filter(|text| text.len() >= NEEDLE_BYTES_MIN)?;
+        let text = RegexBuilder::new(&regex::escape(longest)).case_insensitive(true).unicode(false).build().ok()?;
+        Some(Self { text, words: pattern.sure_words() })
+    }
+
+    /// Words that stand whole in every body that fits, in lower case.
+    pub(crate) fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// Values that may fit.
+    pub(crate) fn rows(&self, strings: &Strings) -> Mask {
+        let mut rows = Mask::none(strings.len());
+        let data = strings.data();
+        let mut at = 0;
+        while let Some(hit) = self.text.find_at(data, at) {
+            let row = strings.at_byte(hit.start());
+            rows.insert(row);
+            at = strings.end(row).max(hit.end());
+        }
+        for hit in Finder::new(b"\\u").find_iter(data) {
+            rows.insert(strings.at_byte(hit));
+        }
+        rows
+    }
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | ' ' | ',' | '@' | '=' | '+')
+}

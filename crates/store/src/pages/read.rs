@@ -1,0 +1,313 @@
+//! An encoded column chunk → values in memory, page by page.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use host::DiskFile;
+use parquet::basic::{Compression, Encoding};
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::page_index::offset_index::OffsetIndexMetaData;
+
+use super::header::{PageHeader, PageKind};
+use super::write::is_required;
+use super::{delta, hybrid};
+use crate::block::absent;
+use crate::column::{Column, Kind};
+use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
+
+/// Largest page that is read.
+const PAGE_BYTES_MAX: u32 = 1 << 30;
+
+/// A page that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The file cannot be read.
+    #[error("cannot read {length} bytes at {offset}")]
+    Disk {
+        /// Where in the file.
+        offset: u64,
+        /// How many bytes.
+        length: usize,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The bytes are not what a segment holds there.
+    #[error("the page at {offset} of column {column} is damaged")]
+    Damaged {
+        /// Where in the file.
+        offset: u64,
+        /// Column of the page.
+        column: &'static str,
+    },
+}
+
+/// Values of one page, a value for each row.
+#[derive(Debug)]
+pub(crate) enum PageData {
+    Integers(Vec<i64>),
+    Uuids(Vec<[u8; 16]>),
+    /// Codes of the chunk's dictionary.
+    Codes(Vec<u32>),
+    /// Codes of a dictionary of the page's own.
+    Plain(Vec<u32>, Dictionary),
+    Bytes(Strings),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct PageAt {
+    offset: u64,
+    length: usize,
+    first_row: usize,
+    rows: usize,
+}
+
+/// One column of one row group in a file.
+pub(crate) struct Chunk {
+    file: Arc<dyn DiskFile>,
+    column: Column,
+    compressed: bool,
+    dictionary: Option<(u64, usize)>,
+    pages: Vec<PageAt>,
+}
+
+thread_local! {
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+impl Chunk {
+    pub(crate) fn new(
+        file: Arc<dyn DiskFile>,
+        column: Column,
+        metadata: &ColumnChunkMetaData,
+        offsets: &OffsetIndexMetaData,
+        rows: usize,
+    ) -> Self {
+        let locations = offsets.page_locations();
+        let ends = locations.iter().skip(1).map(|next| next.first_row_index as usize).chain([rows]);
+        let pages = locations.iter().zip(ends).map(|(page, end)| PageAt {
+            offset: page.offset as u64,
+            length: page.compressed_page_size as usize,
+            first_row: page.first_row_index as usize,
+            rows: end.saturating_sub(page.first_row_index as usize),
+        });
+        let pages: Vec<PageAt> = pages.collect();
+        let dictionary = metadata.dictionary_page_offset().map(|offset| {
+            let end = pages.first().map_or(offset as u64, |page| page.offset);
+            (offset as u64, end.saturating_sub(offset as u64) as usize)
+        });
+        let compressed = metadata.compression() != Compression::UNCOMPRESSED;
+        Self { file, column, compressed, dictionary, pages }
+    }
+
+    /// Bytes in the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.pages.iter().map(|page| page.length as u64).sum::<u64>()
+            + self.dictionary.map_or(0, |(_, length)| length as u64)
+    }
+
+    pub(crate) fn has_dictionary(&self) -> bool {
+        self.dictionary.is_some()
+    }
+
+    pub(crate) fn page_count(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// First row of a page and the row after its last.
+    pub(crate) fn page_rows(&self, page: usize) -> std::ops::Range<usize> {
+        let PageAt { first_row, rows, .. } = self.pages[page];
+        first_row..first_row + rows
+    }
+
+    /// The page that holds `row`.
+    pub(crate) fn page_of(&self, row: usize) -> usize {
+        self.pages.partition_point(|page| page.first_row <= row).saturating_sub(1)
+    }
+
+    /// The chunk's dictionary; empty if it has none.
+    pub(crate) fn dictionary(&self) -> Result<Dictionary, PageError> {
+        let mut dictionary = Dictionary::default();
+        let Some((offset, length)) = self.dictionary else { return Ok(dictionary) };
+        let (header, payload) = self.read_page(offset, length)?;
+        let mut rest = payload.as_slice();
+        for _ in 0..header.values {
+            let value = take_string(&mut rest).ok_or_else(|| self.damaged(offset))?;
+            dictionary.push(value);
+        }
+        Ok(dictionary)
+    }
+
+    /// All values of the chunk.
+    pub(crate) fn load(&self) -> Result<Values, PageError> {
+        let mut all = absent(self.column, 0);
+        if let Values::Coded { dictionary, .. } = &mut all {
+            *dictionary = self.dictionary()?;
+        }
+        for page in 0..self.pages.len() {
+            match (&mut all, self.page(page)?) {
+                (Values::Integers(all), PageData::Integers(values)) => all.extend(values),
+                (Values::Uuids(all), PageData::Uuids(values)) => all.extend(values),
+                (Values::Coded { codes: all, .. }, PageData::Codes(codes)) => all.extend(codes),
+                (Values::Coded { codes: all, dictionary }, PageData::Plain(codes, values)) => {
+                    let shift = dictionary.len() as u32 - 1;
+                    for value in values.values() {
+                        dictionary.push(value);
+                    }
+                    all.extend(codes.iter().map(|code| if *code == ABSENT { ABSENT } else { code + shift }));
+                }
+                (Values::Bytes(all), PageData::Bytes(strings)) => strings.iter().for_each(|value| all.push(value)),
+                _ => return Err(self.damaged(self.pages[page].offset)),
+            }
+        }
+        Ok(all)
+    }
+
+    /// The values of a page.
+    pub(crate) fn page(&self, page: usize) -> Result<PageData, PageError> {
+        let PageAt { offset, length, rows, .. } = self.pages[page];
+        let (header, payload) = self.read_page(offset, length)?;
+        self.decode(&header, &payload, rows)?.ok_or_else(|| self.damaged(offset))
+    }
+
+    fn decode(&self, header: &PageHeader, payload: &[u8], rows: usize) -> Result<Option<PageData>, PageError> {
+        if header.kind != PageKind::Data || header.values as usize != rows {
+            return Ok(None);
+        }
+        let mut rest = payload;
+        let Some(levels) = self.take_levels(&mut rest, rows) else { return Ok(None) };
+        Ok(match self.column.kind() {
+            Kind::Integer | Kind::Time => {
+                let Some(present) = self.integers(header, rest, levels.present)? else { return Ok(None) };
+                Some(PageData::Integers(levels.spread(present, NO_INTEGER)))
+            }
+            Kind::Uuid => uuids(rest, levels.present).map(|present| PageData::Uuids(levels.spread(present, NO_UUID))),
+            Kind::Text | Kind::Json | Kind::Binary if header.encoding == Encoding::PLAIN as i32 => {
+                plain_codes(rest, &levels)
+            }
+            Kind::Text | Kind::Json | Kind::Binary => {
+                // Code zero means "absent" in memory, the first value in the file.
+                take_codes(rest, levels.present).map(|mut codes| {
+                    codes.iter_mut().for_each(|code| *code = code.saturating_add(1));
+                    PageData::Codes(levels.spread(codes, ABSENT))
+                })
+            }
+            Kind::Body | Kind::Blob => strings(rest, &levels),
+        })
+    }
+
+    fn integers(&self, header: &PageHeader, bytes: &[u8], count: usize) -> Result<Option<Vec<i64>>, PageError> {
+        if header.encoding == Encoding::DELTA_BINARY_PACKED as i32 {
+            let mut values = Vec::with_capacity(count);
+            return Ok(delta::decode(bytes, count, &mut values).map(|()| values));
+        }
+        let Some(codes) = take_codes(bytes, count) else { return Ok(None) };
+        let Some((offset, length)) = self.dictionary else { return Ok(None) };
+        let (_, plain) = self.read_page(offset, length)?;
+        let values: Vec<i64> = plain.as_chunks().0.iter().map(|bytes: &[u8; 8]| i64::from_le_bytes(*bytes)).collect();
+        Ok(codes.iter().map(|code| values.get(*code as usize).copied()).collect())
+    }
+
+    fn take_levels(&self, bytes: &mut &[u8], rows: usize) -> Option<Levels> {
+        if is_required(self.column) {
+            return Some(Levels { present: rows, levels: None });
+        }
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let (levels, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        *bytes = rest;
+        let mut decoded = Vec::with_capacity(rows);
+        hybrid::decode(levels, 1, rows, &mut decoded)?;
+        let present = decoded.iter().map(|level| *level as usize).sum();
+        Some(Levels { present, levels: (present < rows).then_some(decoded) })
+    }
+
+    fn read_page(&self, offset: u64, length: usize) -> Result<(PageHeader, Vec<u8>), PageError> {
+        let mut bytes = vec![0; length];
+        let read = self.file.read_at(&mut bytes, offset).map_err(|cause| PageError::Disk { offset, length, cause })?;
+        if read < length {
+            return Err(self.damaged(offset));
+        }
+        let mut rest = bytes.as_slice();
+        let header = PageHeader::read(&mut rest).filter(|header| header.size <= PAGE_BYTES_MAX);
+        let header =
+            header.filter(|header| header.compressed as usize == rest.len()).ok_or_else(|| self.damaged(offset))?;
+        if !self.compressed {
+            let start = bytes.len() - header.compressed as usize;
+            bytes.drain(..start);
+            return Ok((header, bytes));
+        }
+        let payload = decompress(rest, header.size as usize).ok_or_else(|| self.damaged(offset))?;
+        Ok((header, payload))
+    }
+
+    fn damaged(&self, offset: u64) -> PageError {
+        PageError::Damaged { offset, column: self.column.name() }
+    }
+}
+
+fn decompress(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|slot| {
+        let decompressor = match slot {
+            Some(decompressor) => decompressor,
+            None => slot.insert(zstd::bulk::Decompressor::new().ok()?),
+        };
+        decompressor.decompress(bytes, size).ok().filter(|payload| payload.len() == size)
+    })
+}
+
+/// Which rows of a page have a value.
+struct Levels {
+    present: usize,
+    /// One or zero for each row; none if every row has a value.
+    levels: Option<Vec<u32>>,
+}
+
+impl Levels {
+    /// Puts `absent` between the present values.
+    fn spread<T: Copy>(&self, present: Vec<T>, absent: T) -> Vec<T> {
+        let Some(levels) = &self.levels else { return present };
+        let mut values = present.into_iter();
+        levels.iter().map(|level| if *level == 0 { absent } else { values.next().unwrap_or(absent) }).collect()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = bool> {
+        let rows = self.levels.as_ref().map_or(self.present, Vec::len);
+        (0..rows).map(|row| self.levels.as_ref().is_none_or(|levels| levels[row] != 0))
+    }
+}
+
+fn take_codes(bytes: &[u8], count: usize) -> Option<Vec<u32>> {
+    let mut codes = Vec::with_capacity(count);
+    let (width, rest) = bytes.split_first()?;
+    hybrid::decode(rest, *width, count, &mut codes)?;
+    Some(codes)
+}
+
+fn uuids(bytes: &[u8], count: usize) -> Option<Vec<[u8; 16]>> {
+    let (uuids, rest) = bytes.as_chunks::<16>();
+    (uuids.len() == count && rest.is_empty()).then(|| uuids.to_vec())
+}
+
+fn plain_codes(mut bytes: &[u8], levels: &Levels) -> Option<PageData> {
+    let mut dictionary = Dictionary::default();
+    let mut codes = Vec::new();
+    for present in levels.iter() {
+        codes.push(if present { dictionary.push(take_string(&mut bytes)?) } else { ABSENT });
+    }
+    Some(PageData::Plain(codes, dictionary))
+}
+
+fn strings(mut bytes: &[u8], levels: &Levels) -> Option<PageData> {
+    let mut strings = Strings::with_capacity(levels.levels.as_ref().map_or(levels.present, Vec::len), bytes.len());
+    for present in levels.iter() {
+        strings.push(if present { take_string(&mut bytes)? } else { &[] });
+    }
+    Some(PageData::Bytes(strings))
+}
+
+fn take_string<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (value, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    *bytes = rest;
+    Some(value)
+}

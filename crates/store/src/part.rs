@@ -1,0 +1,353 @@
+//! A part of a snapshot that a query works through alone: a row group of a segment, or a block of the head.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::block::Block;
+use crate::column::Column;
+use crate::needle::Needle;
+use crate::pages::{PAGE_ROWS, PageData, PageError};
+use crate::residual::Row;
+use crate::segment::RowGroup;
+use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
+
+/// Where the rows are.
+#[derive(Clone, Copy)]
+pub(crate) enum Part<'a> {
+    Sealed(&'a RowGroup),
+    Head(&'a Block),
+}
+
+impl Part<'_> {
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Sealed(group) => group.rows(),
+            Self::Head(block) => block.rows(),
+        }
+    }
+
+    /// Earliest and latest event time.
+    pub(crate) fn times(&self) -> (i64, i64) {
+        match self {
+            Self::Sealed(group) => group.times(),
+            Self::Head(block) => {
+                let times = block.integers(Column::Time);
+                (times.iter().copied().min().unwrap_or(i64::MAX), times.iter().copied().max().unwrap_or(i64::MIN))
+            }
+        }
+    }
+}
+
+/// Reads a part page by page and remembers what it read while one query needs it.
+pub(crate) struct PartReader<'a> {
+    part: Part<'a>,
+    dictionaries: Vec<OnceCell<Dictionary>>,
+    empty: Dictionary,
+    page: RefCell<OpenPage>,
+    bodies: RefCell<HashMap<Column, (usize, Rc<Strings>)>>,
+}
+
+/// Columns of the page that was read last.
+#[derive(Default)]
+struct OpenPage {
+    page: usize,
+    columns: HashMap<Column, Rc<PageData>>,
+}
+
+impl<'a> PartReader<'a> {
+    pub(crate) fn new(part: Part<'a>) -> Self {
+        let dictionaries = Column::all().map(|_| OnceCell::new()).collect();
+        Self { part, dictionaries, empty: Dictionary::default(), page: RefCell::default(), bodies: RefCell::default() }
+    }
+
+    pub(crate) fn page_count(&self) -> usize {
+        match self.part {
+            Part::Sealed(group) => group.rows().div_ceil(PAGE_ROWS),
+            Part::Head(_) => 1,
+        }
+    }
+
+    /// Rows of a page, counted within the part.
+    pub(crate) fn page_rows(&self, page: usize) -> Range<usize> {
+        match self.part {
+            Part::Sealed(group) => page * PAGE_ROWS..((page + 1) * PAGE_ROWS).min(group.rows()),
+            Part::Head(block) => 0..block.rows(),
+        }
+    }
+
+    /// The page of a row.
+    pub(crate) fn page_of(&self, row: usize) -> usize {
+        match self.part {
+            Part::Sealed(_) => row / PAGE_ROWS,
+            Part::Head(_) => 0,
+        }
+    }
+
+    /// The dictionary that the part's pages share.
+    pub(crate) fn dictionary(&self, column: Column) -> Result<&Dictionary, PageError> {
+        match self.part {
+            Part::Head(block) => Ok(match block.values(column) {
+                Values::Coded { dictionary, .. } => dictionary,
+                _ => &self.empty,
+            }),
+            Part::Sealed(group) => {
+                let cell = &self.dictionaries[column as usize];
+                if cell.get().is_none() {
+                    let _ = cell.set(group.chunk(column).dictionary()?);
+                }
+                Ok(cell.get().unwrap_or(&self.empty))
+            }
+        }
+    }
+
+    /// Integers of a page.
+    pub(crate) fn integers(&self, column: Column, page: usize) -> Result<Integers<'a>, PageError> {
+        match self.part {
+            Part::Head(block) => Ok(Integers::Head(block.integers(column))),
+            Part::Sealed(_) => self.read(column, page).map(Integers::Sealed),
+        }
+    }
+
+    /// Audit ids of a page.
+    pub(crate) fn uuids(&self, page: usize) -> Result<Uuids<'a>, PageError> {
+        match self.part {
+            Part::Head(block) => match block.values(Column::AuditId) {
+                Values::Uuids(values) => Ok(Uuids::Head(values)),
+                _ => Ok(Uuids::Head(&[])),
+            },
+            Part::Sealed(_) => self.read(Column::AuditId, page).map(Uuids::Sealed),
+        }
+    }
+
+    /// Codes of a page and their dictionary.
+    pub(crate) fn texts(&self, column: Column, page: usize) -> Result<PageTexts<'_>, PageError> {
+        let shared = self.dictionary(column)?;
+        match self.part {
+            Part::Head(block) => match block.values(column) {
+                Values::Coded { codes, .. } => Ok(PageTexts::Head(codes, shared)),
+                _ => Ok(PageTexts::Head(&[], shared)),
+            },
+            Part::Sealed(_) => self.read(column, page).map(|data| PageTexts::Sealed(data, shared)),
+        }
+    }
+
+    /// A row's value in a column that is held row by row. Remembers the page it came from.
+    pub(crate) fn bytes<T>(&self, column: Column, row: usize, read: impl FnOnce(&[u8]) -> T) -> Result<T, PageError> {
+        match self.part {
+            Part::Head(block) => Ok(match block.values(column) {
+                Values::Bytes(strings) => read(strings.get(row)),
+                _ => read(&[]),
+            }),
+            Part::Sealed(group) => {
+                let chunk = group.chunk(column);
+                let page = chunk.page_of(row);
+                let strings = self.body_page(column, page)?;
+                Ok(read(strings.get(row - chunk.page_rows(page).start)))
+            }
+        }
+    }
+
+    /// Values of a column that is held row by row, a page of it at a time: the number of its first row, its values,
+    /// and those of `wanted` that lie in it. Pages without a wanted row are not read.
+    pub(crate) fn each_run(
+        &self,
+        column: Column,
+        wanted: &[usize],
+        mut each: impl FnMut(usize, &Strings, &[usize]),
+    ) -> Result<(), PageError> {
+        match self.part {
+            Part::Head(block) => {
+                if let Values::Bytes(strings) = block.values(column) {
+                    each(0, strings, wanted);
+                }
+            }
+            Part::Sealed(group) => {
+                let chunk = group.chunk(column);
+                let mut rest = wanted;
+                while let Some(row) = rest.first() {
+                    let page = chunk.page_of(*row);
+                    let (here, later) = rest.split_at(rest.partition_point(|row| *row < chunk.page_rows(page).end));
+                    each(chunk.page_rows(page).start, &*self.body_page(column, page)?, here);
+                    rest = later;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every page uses the part's dictionary.
+    pub(crate) fn is_coded_throughout(&self, column: Column) -> bool {
+        match self.part {
+            Part::Head(_) => true,
+            Part::Sealed(group) => group.chunk(column).has_dictionary(),
+        }
+    }
+
+    /// Whether an event with this audit id can be here.
+    pub(crate) fn may_hold_audit_id(&self, uuid: &[u8; 16]) -> bool {
+        match self.part {
+            Part::Head(_) => true,
+            Part::Sealed(group) => group.may_hold_audit_id(uuid),
+        }
+    }
+
+    /// Whether the bodies of a page can hold every word of `needle`.
+    pub(crate) fn may_hold_word(&self, _column: Column, _page: usize, _needle: &Needle) -> bool {
+        true
+    }
+
+    fn body_page(&self, column: Column, page: usize) -> Result<Rc<Strings>, PageError> {
+        if let Some((known, strings)) = self.bodies.borrow().get(&column)
+            && *known == page
+        {
+            return Ok(Rc::clone(strings));
+        }
+        let strings = match self.part {
+            Part::Sealed(group) => match group.chunk(column).page(page)? {
+                PageData::Bytes(strings) => strings,
+                _ => Strings::default(),
+            },
+            Part::Head(_) => Strings::default(),
+        };
+        let strings = Rc::new(strings);
+        self.bodies.borrow_mut().insert(column, (page, Rc::clone(&strings)));
+        Ok(strings)
+    }
+
+    fn read(&self, column: Column, page: usize) -> Result<Rc<PageData>, PageError> {
+        let mut open = self.page.borrow_mut();
+        if open.page != page {
+            open.columns.clear();
+            open.page = page;
+        }
+        if let Some(data) = open.columns.get(&column) {
+            return Ok(Rc::clone(data));
+        }
+        let Part::Sealed(group) = self.part else { return Ok(Rc::new(PageData::Integers(Vec::new()))) };
+        let data = Rc::new(group.chunk(column).page(page)?);
+        open.columns.insert(column, Rc::clone(&data));
+        Ok(data)
+    }
+
+    /// Calls `read` with one row's values, from which its entry can be put together.
+    pub(crate) fn with_row<T>(&self, row: usize, read: impl FnOnce(&RowValues) -> T) -> Result<T, PageError> {
+        let page = self.page_of(row);
+        let at = row - self.page_rows(page).start;
+        let mut values = RowValues::default();
+        for column in Column::all() {
+            let kind = column.kind();
+            if kind.is_integer() {
+                values.integers[column as usize] = self.integers(column, page)?.slice()[at];
+            } else if kind.is_coded() {
+                values.bytes[column as usize] = self.texts(column, page)?.get(at).unwrap_or_default().to_vec();
+            } else if kind.is_bytes() {
+                values.bytes[column as usize] = self.bytes(column, row, <[u8]>::to_vec)?;
+            } else {
+                values.uuid = self.uuids(page)?.slice()[at];
+            }
+        }
+        Ok(read(&values))
+    }
+}
+
+/// Integers of a page.
+pub(crate) enum Integers<'a> {
+    Head(&'a [i64]),
+    Sealed(Rc<PageData>),
+}
+
+impl Integers<'_> {
+    pub(crate) fn slice(&self) -> &[i64] {
+        match self {
+            Self::Head(values) => values,
+            Self::Sealed(data) => match &**data {
+                PageData::Integers(values) => values,
+                _ => &[],
+            },
+        }
+    }
+}
+
+/// UUIDs of a page.
+pub(crate) enum Uuids<'a> {
+    Head(&'a [[u8; 16]]),
+    Sealed(Rc<PageData>),
+}
+
+impl Uuids<'_> {
+    pub(crate) fn slice(&self) -> &[[u8; 16]] {
+        match self {
+            Self::Head(values) => values,
+            Self::Sealed(data) => match &**data {
+                PageData::Uuids(values) => values,
+                _ => &[],
+            },
+        }
+    }
+}
+
+/// Texts of a page.
+pub(crate) enum PageTexts<'p> {
+    Head(&'p [u32], &'p Dictionary),
+    Sealed(Rc<PageData>, &'p Dictionary),
+}
+
+impl PageTexts<'_> {
+    pub(crate) fn codes(&self) -> &[u32] {
+        match self {
+            Self::Head(codes, _) => codes,
+            Self::Sealed(data, _) => match &**data {
+                PageData::Codes(codes) | PageData::Plain(codes, _) => codes,
+                _ => &[],
+            },
+        }
+    }
+
+    pub(crate) fn dictionary(&self) -> &Dictionary {
+        match self {
+            Self::Head(_, dictionary) => dictionary,
+            Self::Sealed(data, shared) => match &**data {
+                PageData::Plain(_, own) => own,
+                _ => shared,
+            },
+        }
+    }
+
+    /// Whether the codes are those of the part's dictionary.
+    pub(crate) fn is_shared(&self) -> bool {
+        !matches!(self, Self::Sealed(data, _) if matches!(**data, PageData::Plain(..)))
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
+        self.codes().get(at).filter(|code| **code != ABSENT).and_then(|code| self.dictionary().get(*code))
+    }
+}
+
+/// Values of one row.
+pub(crate) struct RowValues {
+    integers: [i64; Column::COUNT],
+    uuid: [u8; 16],
+    bytes: Vec<Vec<u8>>,
+}
+
+impl Default for RowValues {
+    fn default() -> Self {
+        Self { integers: [NO_INTEGER; Column::COUNT], uuid: NO_UUID, bytes: vec![Vec::new(); Column::COUNT] }
+    }
+}
+
+impl Row for RowValues {
+    fn integer(&self, column: Column) -> i64 {
+        self.integers[column as usize]
+    }
+
+    fn uuid(&self) -> [u8; 16] {
+        self.uuid
+    }
+
+    fn bytes(&self, column: Column) -> &[u8] {
+        &self.bytes[column as usize]
+    }
+}

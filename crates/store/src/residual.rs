@@ -1,0 +1,260 @@
+//! The residual: an entry's text with the values of columns cut out, and the way back.
+//!
+//! A cut is two bytes: how the value is written, and the number of its column plus [`COLUMN_BASE`].
+//! Texts that hold one of the two marks themselves are not cut at all.
+
+use audit::Micros;
+
+use crate::column::{Column, Kind};
+use crate::values::NO_INTEGER;
+
+/// The value stands as it is.
+pub(crate) const VERBATIM: u8 = 0x01;
+/// The value stands as a JSON string the way Go writes it, without its quotes.
+pub(crate) const ESCAPED: u8 = 0x02;
+/// Added to a column's number, so that residuals are printable but for the marks.
+const COLUMN_BASE: u8 = 0x20;
+
+/// One value to cut out of a text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) mark: u8,
+    pub(crate) column: Column,
+}
+
+/// Whether a text may be cut: with marks of its own it would be ambiguous.
+pub(crate) fn can_be_cut(text: &[u8]) -> bool {
+    memchr::memchr2(VERBATIM, ESCAPED, text).is_none()
+}
+
+/// Writes `text` without the values of `cuts`; `false` if they overlap. Sorts the cuts.
+pub(crate) fn cut(text: &[u8], cuts: &mut [Cut], out: &mut Vec<u8>) -> bool {
+    // Most fields come in the order in which they are looked at, so this is nearly sorted.
+    cuts.sort_by_key(|cut| cut.start);
+    out.clear();
+    let mut at = 0;
+    for cut in cuts {
+        if cut.start < at || cut.end > text.len() {
+            return false;
+        }
+        out.extend_from_slice(&text[at..cut.start]);
+        out.extend_from_slice(&[cut.mark, cut.column as u8 + COLUMN_BASE]);
+        at = cut.end;
+    }
+    out.extend_from_slice(&text[at..]);
+    true
+}
+
+/// Column values of one row.
+pub(crate) trait Row {
+    /// An integer or time column; [`NO_INTEGER`] if absent.
+    fn integer(&self, column: Column) -> i64;
+    /// The audit id.
+    fn uuid(&self) -> [u8; 16];
+    /// A text, JSON, body or blob column; empty if absent.
+    fn bytes(&self, column: Column) -> &[u8];
+}
+
+/// Puts the values of `row` back into its residual. A residual that was not written by [`cut`] gives some other text, never a panic.
+pub(crate) fn join(residual: &[u8], row: &impl Row, out: &mut Vec<u8>) {
+    let mut rest = residual;
+    while let Some(at) = memchr::memchr2(VERBATIM, ESCAPED, rest) {
+        out.extend_from_slice(&rest[..at]);
+        let column = rest.get(at + 1).and_then(|byte| Column::from_number(byte.wrapping_sub(COLUMN_BASE)));
+        if let Some(column) = column {
+            put_value(rest[at], column, row, out);
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+/// The residual as JSON of its own: empty texts where values were cut out.
+pub(crate) fn without_cuts(residual: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(residual.len());
+    let mut rest = residual;
+    while let Some(at) = memchr::memchr2(VERBATIM, ESCAPED, rest) {
+        out.extend_from_slice(&rest[..at]);
+        let inside_quotes = at > 0 && rest[at - 1] == b'"' && rest.get(at + 2) == Some(&b'"');
+        if !inside_quotes {
+            out.extend_from_slice(b"\"\"");
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+fn put_value(mark: u8, column: Column, row: &impl Row, out: &mut Vec<u8>) {
+    match (column, column.kind()) {
+        (Column::Time, _) => put_time(row.integer(Column::Time), out),
+        // The request time is the event's time less its latency.
+        (Column::LatencyUs, _) => put_time(request_time(row), out),
+        (_, Kind::Integer | Kind::Time) => put_integer(row.integer(column), out),
+        (_, Kind::Uuid) => put_uuid(&row.uuid(), out),
+        _ if mark == ESCAPED => escape(row.bytes(column), out),
+        _ => out.extend_from_slice(row.bytes(column)),
+    }
+}
+
+fn request_time(row: &impl Row) -> Micros {
+    match row.integer(Column::LatencyUs) {
+        NO_INTEGER => row.integer(Column::Time),
+        latency => row.integer(Column::Time).wrapping_sub(latency),
+    }
+}
+
+fn put_integer(value: i64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Writes a time as the API server does; the same text as [`audit::format_rfc3339`] without the allocation.
+pub(crate) fn put_time(time: Micros, out: &mut Vec<u8>) {
+    const DAY: i64 = 86_400_000_000;
+    let (days, rest) = (time.div_euclid(DAY), time.rem_euclid(DAY));
+    let (year, month, day) = civil(days);
+    if !(0..=9999).contains(&year) {
+        return out.extend_from_slice(audit::format_rfc3339(time).as_bytes());
+    }
+    let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    let parts = [
+        (0, 4, year),
+        (5, 2, month),
+        (8, 2, day),
+        (11, 2, seconds / 3600),
+        (14, 2, seconds / 60 % 60),
+        (17, 2, seconds % 60),
+        (20, 6, micros),
+    ];
+    for (at, width, mut value) in parts {
+        for digit in text[at..at + width].iter_mut().rev() {
+            *digit = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+    }
+    out.extend_from_slice(&text);
+}
+
+/// Date of a day number since 1970, by eras of 400 years that begin on 1 March.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day_of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+/// Reads a UUID in its canonical form: 36 characters, lower case. The nil UUID is refused, it stands for "absent".
+pub(crate) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
+    if text.len() != 36 {
+        return None;
+    }
+    let mut uuid = [0u8; 16];
+    let mut nibbles = 0;
+    for (at, byte) in text.iter().enumerate() {
+        let digit = match byte {
+            b'-' if matches!(at, 8 | 13 | 18 | 23) => continue,
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        if nibbles == 32 {
+            return None;
+        }
+        uuid[nibbles / 2] |= digit << (4 * (1 - nibbles % 2));
+        nibbles += 1;
+    }
+    (nibbles == 32 && uuid != [0; 16]).then_some(uuid)
+}
+
+/// Writes a UUID in its canonical form.
+pub(crate) fn put_uuid(uuid: &[u8; 16], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for (i, byte) in uuid.iter().enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
+            at += 1;
+        }
+        text[at] = HEX[usize::from(byte >> 4)];
+        text[at + 1] = HEX[usize::from(byte & 15)];
+        at += 2;
+    }
+    out.extend_from_slice(&text);
+}
+
+/// Writes `text` inside a JSON string as Go's encoder does, which escapes more than JSON demands.
+pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some((first, tail)) = rest.split_first() {
+        match first {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            8 => out.extend_from_slice(b"\\b"),
+            12 => out.extend_from_slice(b"\\f"),
+            b'<' | b'>' | b'&' | 0..=0x1F => out.extend_from_slice(format!("\\u{first:04x}").as_bytes()),
+            // U+2028 and U+2029, which JavaScript takes for line ends.
+            0xE2 if matches!(tail, [0x80, 0xA8 | 0xA9, ..]) => {
+                out.extend_from_slice(if tail[1] == 0xA8 { b"\\u2028" } else { b"\\u2029" });
+                rest = &tail[2..];
+                continue;
+            }
+            _ => out.push(*first),
+        }
+        rest = tail;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_the_audit_crate_does() {
+        for time in
+            [0, -1, 1, 951_782_400_000_000, 1_795_303_500_371_923, -62_135_596_800_000_000, 253_402_300_799_999_999]
+        {
+            let mut out = Vec::new();
+            put_time(time, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), audit::format_rfc3339(time));
+        }
+    }
+
+    #[test]
+    fn uuids_come_back() {
+        let text = b"915743b8-f409-45d1-89fa-842c7dab438f";
+        let mut out = Vec::new();
+        put_uuid(&parse_uuid(text).unwrap(), &mut out);
+        assert_eq!(out, text);
+        for wrong in [
+            "",
+            "915743B8-f409-45d1-89fa-842c7dab438f",
+            "915743b8f-40945d1-89fa-842c7dab438f0",
+            "00000000-0000-0000-0000-000000000000",
+        ] {
+            assert_eq!(parse_uuid(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+}

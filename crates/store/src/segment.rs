@@ -1,0 +1,274 @@
+//! A segment: an immutable Parquet file of rows, in row groups that are each sorted.
+
+use std::io::{IoSlice, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use host::{Access, Disk, DiskFile, Secrecy};
+use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
+use parquet::bloom_filter::Sbbf;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::statistics::Statistics;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{Type, TypePtr};
+
+use crate::block::Block;
+use crate::column::{Column, Kind};
+use crate::pages::{Chunk, Encoder, PageError, is_required};
+use crate::values::{Dictionary, Values};
+
+/// Name of this layout in the file's metadata.
+const LAYOUT: &str = "kubewitness.segment/1";
+
+/// A segment that cannot be written or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SegmentError {
+    /// The file system refused.
+    #[error("cannot {doing} segment {path}")]
+    Disk {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: String,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The file is not a segment of a version that is known here, or it is damaged.
+    #[error("{path} is not a readable segment")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the format says.
+        #[source]
+        cause: ParquetError,
+    },
+}
+
+/// Writes each block as one row group. The file is durable on return, its name is not.
+pub(crate) fn write(disk: &dyn Disk, path: &Path, groups: &[&Block], zstd: i32) -> Result<u64, SegmentError> {
+    let failed = |cause| SegmentError::Disk { doing: "write", path: path.display().to_string(), cause };
+    let file = disk.open(path, Access::Replace(Secrecy::Shared)).map_err(failed)?;
+    let mut writer = FileWriter { file, at: 0 };
+    encode(&mut writer, groups, zstd)
+        .map_err(|cause| SegmentError::Unreadable { path: path.display().to_string(), cause })?;
+    writer.file.sync_data().map_err(failed)?;
+    Ok(writer.at)
+}
+
+fn encode(out: &mut FileWriter, groups: &[&Block], zstd: i32) -> Result<(), ParquetError> {
+    let properties = WriterProperties::builder()
+        .set_created_by(format!("kubewitness {}", env!("CARGO_PKG_VERSION")))
+        .set_key_value_metadata(Some(vec![KeyValue::new("layout".to_owned(), LAYOUT.to_owned())]))
+        .build();
+    let mut file = SerializedFileWriter::new(out, schema()?, Arc::new(properties))?;
+    let mut encoder = Encoder::new(zstd).map_err(|cause| ParquetError::External(Box::new(cause)))?;
+    for block in groups {
+        let order = sorted_rows(block);
+        let schema = file.schema_descr().columns().to_vec();
+        let mut group = file.next_row_group()?;
+        for (column, descriptor) in Column::all().zip(schema) {
+            let chunk = encoder.encode(column, descriptor, block.values(column), &order)?;
+            group.append_column(&Bytes::from(chunk.bytes), chunk.close)?;
+        }
+        group.close()?;
+    }
+    file.finish().map(drop)
+}
+
+/// Rows by resource, verb, namespace, name and place: like stands by like, which compresses and prunes well.
+fn sorted_rows(block: &Block) -> Vec<u32> {
+    let mut keys: Vec<(u128, u32)> = (0..block.rows() as u32).map(|row| (0, row)).collect();
+    for column in [Column::Resource, Column::Verb, Column::Namespace, Column::Name] {
+        let Values::Coded { codes, dictionary } = block.values(column) else { continue };
+        let ranks = ranks(dictionary);
+        for (key, row) in &mut keys {
+            *key = *key << 32 | u128::from(ranks[codes[*row as usize] as usize]);
+        }
+    }
+    keys.sort_unstable();
+    keys.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Rank of each code by its value; "absent" comes first.
+fn ranks(dictionary: &Dictionary) -> Vec<u32> {
+    let mut by_value: Vec<u32> = (0..dictionary.len() as u32).collect();
+    by_value.sort_unstable_by_key(|code| dictionary.get(*code));
+    let mut ranks = vec![0; dictionary.len()];
+    for (rank, code) in by_value.iter().enumerate() {
+        ranks[*code as usize] = rank as u32;
+    }
+    ranks
+}
+
+fn schema() -> Result<TypePtr, ParquetError> {
+    let fields = Column::all().map(|column| {
+        let repetition = if is_required(column) { Repetition::REQUIRED } else { Repetition::OPTIONAL };
+        let (physical, length, logical) = physical_type(column.kind());
+        Type::primitive_type_builder(column.name(), physical)
+            .with_repetition(repetition)
+            .with_length(length)
+            .with_logical_type(logical)
+            .build()
+            .map(Arc::new)
+    });
+    let fields = fields.collect::<Result<Vec<_>, _>>()?;
+    Type::group_type_builder("event").with_fields(fields).build().map(Arc::new)
+}
+
+fn physical_type(kind: Kind) -> (Physical, i32, Option<LogicalType>) {
+    match kind {
+        Kind::Integer => (Physical::INT64, -1, None),
+        Kind::Time => (Physical::INT64, -1, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+        Kind::Uuid => (Physical::FIXED_LEN_BYTE_ARRAY, 16, Some(LogicalType::Uuid)),
+        Kind::Text => (Physical::BYTE_ARRAY, -1, Some(LogicalType::String)),
+        Kind::Json | Kind::Body => (Physical::BYTE_ARRAY, -1, Some(LogicalType::Json)),
+        Kind::Binary | Kind::Blob => (Physical::BYTE_ARRAY, -1, None),
+    }
+}
+
+/// An open segment.
+pub(crate) struct Segment {
+    groups: Vec<RowGroup>,
+}
+
+/// One row group of an open segment.
+pub(crate) struct RowGroup {
+    rows: usize,
+    places: (i64, i64),
+    times: (i64, i64),
+    chunks: Vec<Chunk>,
+    file: Arc<dyn DiskFile>,
+    audit_ids: ColumnChunkMetaData,
+}
+
+impl Segment {
+    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, SegmentError> {
+        let file = disk.open(path, Access::Read).map_err(|cause| SegmentError::Disk {
+            doing: "open",
+            path: path.display().to_string(),
+            cause,
+        })?;
+        Self::read_footer(file).map_err(|cause| SegmentError::Unreadable { path: path.display().to_string(), cause })
+    }
+
+    fn read_footer(file: Arc<dyn DiskFile>) -> Result<Self, ParquetError> {
+        let reader = FileReader(Arc::clone(&file));
+        let metadata =
+            ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(&reader)?;
+        let groups = (0..metadata.num_row_groups()).map(|at| RowGroup::new(&file, &metadata, at));
+        Ok(Self { groups: groups.collect::<Result<_, _>>()? })
+    }
+
+    pub(crate) fn groups(&self) -> &[RowGroup] {
+        &self.groups
+    }
+}
+
+impl RowGroup {
+    fn new(file: &Arc<dyn DiskFile>, metadata: &ParquetMetaData, at: usize) -> Result<Self, ParquetError> {
+        let wrong = |what: &str| ParquetError::General(format!("row group {at} {what}"));
+        let group = metadata.row_group(at);
+        let rows = usize::try_from(group.num_rows()).map_err(|_| wrong("has a negative length"))?;
+        let offsets =
+            metadata.offset_index().and_then(|index| index.get(at)).ok_or_else(|| wrong("has no page index"))?;
+        let named =
+            |column: Column| group.columns().iter().position(|chunk| chunk.column_path().string() == column.name());
+        let chunks = Column::all().map(|column| {
+            let place = named(column).ok_or_else(|| wrong(&format!("has no column {}", column.name())))?;
+            Ok(Chunk::new(Arc::clone(file), column, group.column(place), &offsets[place], rows))
+        });
+        let range = |column: Column| match group.column(named(column)?).statistics()? {
+            Statistics::Int64(values) => Some((*values.min_opt()?, *values.max_opt()?)),
+            _ => None,
+        };
+        let places = range(Column::Index).ok_or_else(|| wrong("does not say which entries it holds"))?;
+        let times = range(Column::Time).ok_or_else(|| wrong("does not say from when to when it goes"))?;
+        let chunks = chunks.collect::<Result<_, ParquetError>>()?;
+        let audit_ids = named(Column::AuditId).map(|place| group.column(place).clone());
+        let audit_ids = audit_ids.ok_or_else(|| wrong("has no audit ids"))?;
+        Ok(Self { rows, places, times, chunks, file: Arc::clone(file), audit_ids })
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Earliest and latest event time.
+    pub(crate) fn times(&self) -> (i64, i64) {
+        self.times
+    }
+
+    /// Whether an entry whose place is in `range` can be here.
+    pub(crate) fn may_hold(&self, range: &Range<u64>) -> bool {
+        (self.places.1 as u64) >= range.start && (self.places.0 as u64) < range.end
+    }
+
+    /// Whether an event with this audit id can be here. A filter that cannot be read rules nothing out.
+    pub(crate) fn may_hold_audit_id(&self, uuid: &[u8; 16]) -> bool {
+        let filter = Sbbf::read_from_column_chunk(&self.audit_ids, &FileReader(Arc::clone(&self.file)));
+        !matches!(filter, Ok(Some(filter)) if !filter.check(uuid.as_slice()))
+    }
+
+    /// All its rows, in memory.
+    pub(crate) fn load(&self) -> Result<Block, PageError> {
+        let columns = self.chunks.iter().map(Chunk::load).collect::<Result<_, _>>()?;
+        Ok(Block::from_columns(self.rows, columns))
+    }
+
+    pub(crate) fn chunk(&self, column: Column) -> &Chunk {
+        &self.chunks[column as usize]
+    }
+}
+
+/// Writes a file from its beginning.
+struct FileWriter {
+    file: Arc<dyn DiskFile>,
+    at: u64,
+}
+
+impl Write for &mut FileWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write_at(&[IoSlice::new(bytes)], self.at)?;
+        self.at += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lets the footer reader read through the disk.
+struct FileReader(Arc<dyn DiskFile>);
+
+impl Length for FileReader {
+    fn len(&self) -> u64 {
+        self.0.len().unwrap_or(0)
+    }
+}
+
+impl ChunkReader for FileReader {
+    type T = std::io::Cursor<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        let length = self.len().saturating_sub(start);
+        self.get_bytes(start, length as usize).map(std::io::Cursor::new)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let end = start.checked_add(length as u64).filter(|end| *end <= self.len());
+        if end.is_none() {
+            return Err(ParquetError::EOF(format!("{length} bytes at {start} are past the end")));
+        }
+        let mut bytes = vec![0; length];
+        let read = self.0.read_at(&mut bytes, start)?;
+        bytes.truncate(read);
+        Ok(Bytes::from(bytes))
+    }
+}

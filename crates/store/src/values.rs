@@ -1,0 +1,146 @@
+//! Values of one column, in memory.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// Code of an absent value in a [`Dictionary`].
+pub(crate) const ABSENT: u32 = 0;
+/// An absent integer.
+pub(crate) const NO_INTEGER: i64 = i64::MIN;
+/// An absent UUID. The nil UUID is kept as text instead.
+pub(crate) const NO_UUID: [u8; 16] = [0; 16];
+
+/// Byte strings one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Strings {
+    ends: Vec<u32>,
+    data: Vec<u8>,
+}
+
+impl Strings {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn get(&self, at: usize) -> &[u8] {
+        let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
+        &self.data[start..self.ends[at] as usize]
+    }
+
+    pub(crate) fn push(&mut self, value: &[u8]) {
+        self.data.extend_from_slice(value);
+        self.ends.push(u32::try_from(self.data.len()).expect("a block is bounded far below 4 GiB"));
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.len()).map(|at| self.get(at))
+    }
+
+    /// Bytes of all values together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len()
+    }
+
+    pub(crate) fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The value that the byte at `offset` of [`Self::data`] belongs to.
+    pub(crate) fn at_byte(&self, offset: usize) -> usize {
+        self.ends.partition_point(|end| *end as usize <= offset)
+    }
+
+    /// Where value `at` ends in [`Self::data`].
+    pub(crate) fn end(&self, at: usize) -> usize {
+        self.ends[at] as usize
+    }
+
+    pub(crate) fn with_capacity(values: usize, bytes: usize) -> Self {
+        Self { ends: Vec::with_capacity(values), data: Vec::with_capacity(bytes) }
+    }
+}
+
+/// Distinct values of a column; the first stands for "absent".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dictionary(Strings);
+
+impl Default for Dictionary {
+    fn default() -> Self {
+        let mut strings = Strings::default();
+        strings.push(b"");
+        Self(strings)
+    }
+}
+
+impl Dictionary {
+    /// Number of codes, the absent one included.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The value of a code; `None` for [`ABSENT`].
+    pub(crate) fn get(&self, code: u32) -> Option<&[u8]> {
+        (code != ABSENT).then(|| self.0.get(code as usize))
+    }
+
+    /// Adds a value that is known to be new.
+    pub(crate) fn push(&mut self, value: &[u8]) -> u32 {
+        self.0.push(value);
+        (self.0.len() - 1) as u32
+    }
+
+    /// Values without the absent one; their codes start at one.
+    pub(crate) fn values(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.0.iter().skip(1)
+    }
+
+    /// Bytes of all values together.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
+/// A dictionary that finds the code of a value.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Interner {
+    dictionary: Dictionary,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    last: u32,
+}
+
+impl Interner {
+    pub(crate) fn intern(&mut self, value: &[u8]) -> u32 {
+        // Neighbours in arrival order often agree.
+        if self.dictionary.get(self.last) == Some(value) {
+            return self.last;
+        }
+        let Self { dictionary, table, hasher, .. } = self;
+        let hash = hasher.hash_one(value);
+        let found = table.find(hash, |code| dictionary.get(*code) == Some(value)).copied();
+        self.last = found.unwrap_or_else(|| {
+            let code = dictionary.push(value);
+            table.insert_unique(hash, code, |code| hasher.hash_one(dictionary.get(*code).unwrap_or_default()));
+            code
+        });
+        self.last
+    }
+
+    pub(crate) fn dictionary(&self) -> &Dictionary {
+        &self.dictionary
+    }
+
+    pub(crate) fn into_dictionary(self) -> Dictionary {
+        self.dictionary
+    }
+}
+
+/// Values of one column for a run of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Values {
+    Integers(Vec<i64>),
+    Uuids(Vec<[u8; 16]>),
+    Coded { codes: Vec<u32>, dictionary: Dictionary },
+    Bytes(Strings),
+}
