@@ -299,7 +299,8 @@ impl State {
         }
     }
 
-    /// A torn sync makes some of the writes durable and forgets the others, as Linux does.
+    /// A torn sync makes some of the writes durable and forgets the others, as Linux does: they can still be read, and
+    /// no later sync makes them durable.
     fn sync(&mut self, file: u64) -> io::Result<()> {
         let fault = self.weather(Step::SyncData);
         let mut random = self.random.take().unwrap_or(SplitMix(0));
@@ -307,7 +308,9 @@ impl State {
         match fault {
             Some(Fault::Torn) => content.settle(&mut random),
             Some(Fault::Refused) => {}
-            None | Some(Fault::DoneButReported) => content.durable = content.current.clone(),
+            None | Some(Fault::DoneButReported) => {
+                content.unsynced.iter().for_each(|change| change.apply(&mut content.durable));
+            }
         }
         if fault != Some(Fault::Refused) {
             content.unsynced.clear();

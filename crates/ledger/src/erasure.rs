@@ -60,10 +60,10 @@ impl Ledger {
         for range in ranges {
             store_leaf_hashes(&reader, range.start.get()..range.end.get())?;
         }
-        let log = self.log.lock();
+        let mut log = self.log.lock();
         let path = self.view.layout.erased();
         let failed = |cause| AppendError::Disk { path: path.clone(), cause: std::sync::Arc::new(cause) };
-        self.view.tiles.sync().map_err(failed)?;
+        log.sync_tiles()?;
         for ranges in ranges.chunks(RANGES_MAX) {
             record(&log, ranges, reason).map_err(failed)?;
         }
@@ -121,7 +121,7 @@ fn store_leaf_hashes(reader: &Reader, range: Range<u64>) -> Result<(), EraseErro
 fn record(log: &Log, ranges: &[Range<LeafIndex>], reason: &str) -> io::Result<()> {
     let view = &log.view;
     let disk = &*view.host.disk;
-    let number = disk.list(&view.layout.erased())?.len() as u64;
+    let number = next_number(&disk.list(&view.layout.erased())?);
     let Timestamp(at) = view.host.clock.now();
     let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let reason = &reason[..reason.floor_char_boundary(REASON_BYTES_MAX)];
@@ -132,6 +132,12 @@ fn record(log: &Log, ranges: &[Range<LeafIndex>], reason: &str) -> io::Result<()
     let note = Note::new(text).map_err(io::Error::other)?.sign(&log.keys.signing);
     let path = view.layout.erasure(number);
     replace_file(disk, &path, Secrecy::Shared, note.to_string().as_bytes())
+}
+
+/// One more than the largest number in use.
+fn next_number(paths: &[std::path::PathBuf]) -> u64 {
+    let numbers = paths.iter().filter_map(|path| path.file_stem()?.to_str()?.parse::<u64>().ok());
+    numbers.max().map_or(0, |last| last + 1)
 }
 
 fn read(host: &Host, path: &std::path::Path, origin: &str, keys: &[VerifierKey]) -> Option<Erasure> {

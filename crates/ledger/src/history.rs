@@ -38,17 +38,22 @@ impl History {
             result => result?,
         };
         let bytes = read_all(disk, &path, HISTORY_BYTES_MAX)?;
-        let length = whole_notes(&bytes).1 as u64;
-        if length < bytes.len() as u64 {
-            file.set_len(length)?;
-            file.sync_data()?;
-        }
-        Ok(Self { file, length })
+        let (notes, length) = whole_notes(&bytes);
+        // The last note may only be in memory when its sync failed; writing it again makes it durable.
+        let last_start = length - notes.last().map_or(0, |note| note.len() + 1);
+        let mut history = Self { file, length: last_start as u64 };
+        history.append_text(&bytes[last_start..length])?;
+        Ok(history)
     }
 
     pub(crate) fn append(&mut self, note: &Note) -> io::Result<()> {
-        let text = format!("{note}\n");
-        self.file.write_at(&[IoSlice::new(text.as_bytes())], self.length)?;
+        self.append_text(format!("{note}\n").as_bytes())
+    }
+
+    fn append_text(&mut self, text: &[u8]) -> io::Result<()> {
+        // A longer note that failed before must not show behind a shorter one.
+        self.file.set_len(self.length)?;
+        self.file.write_at(&[IoSlice::new(text)], self.length)?;
         self.file.sync_data()?;
         self.length += text.len() as u64;
         Ok(())

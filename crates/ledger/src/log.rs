@@ -190,7 +190,7 @@ impl Log {
         let mut replay = Replay::new(live.frontier().clone(), window, signed.clone());
         let end_offset = replay.segment(&live)?;
         replay.check(&live, end_offset)?;
-        let cut = cut_tail(&live, end_offset)?;
+        let cut = settle_tail(&live, end_offset)?;
 
         let size = replay.frontier.size();
         let view = View::new(host.clone(), layout, directory.identity.origin.clone(), tiles, segments, size.get());
@@ -300,11 +300,11 @@ impl Log {
         let path = self.live.path.clone();
         let failed = |cause| disk_error(&path, cause);
         self.pending_nodes.write(&self.view.tiles).map_err(failed)?;
-        self.view.tiles.sync().map_err(failed)?;
+        self.sync_tiles()?;
         let host = self.view.host.clone();
         digests::write(&*host.disk, &layout, &self.window).map_err(failed)?;
         self.live_file.set_len(used).map_err(failed)?;
-        self.live_file.sync_data().map_err(failed)?;
+        self.live_file.sync_data().map_err(failed)?; // of the length alone: the frames are durable already
 
         self.state = State::MustRoll;
         create_segment(&host, &self.directory, &self.frontier).map_err(failed)?; // commit point
@@ -317,6 +317,15 @@ impl Log {
         self.view.push_segment(self.live.clone());
         self.state = State::Ready;
         Ok(())
+    }
+
+    /// Makes the nodes durable. When that fails they may be lost although they can be read: recovery writes them again.
+    pub(crate) fn sync_tiles(&mut self) -> Result<(), AppendError> {
+        let path = self.view.layout.tiles();
+        self.view.tiles.sync().map_err(|cause| {
+            self.state = State::Failed;
+            AppendError::Sync { path, cause: Arc::new(cause) }
+        })
     }
 
     /// Whether the live segment has entries.
@@ -537,7 +546,7 @@ fn signed_checkpoint(host: &Host, directory: &Directory, keys: &KeyRing) -> Resu
 }
 
 fn has_frame_behind(live: &Segment, offset: u64) -> Result<bool, SegmentError> {
-    let length = segment_len(live)?;
+    let length = live.len()?;
     let mut bytes = vec![0; length.saturating_sub(offset) as usize];
     live.read(&mut bytes, offset)?;
     // The damaged frame itself may begin with a good header; a second one is what a crash cannot leave.
@@ -545,14 +554,21 @@ fn has_frame_behind(live: &Segment, offset: u64) -> Result<bool, SegmentError> {
     Ok(contains_header(behind, live.salt()))
 }
 
-/// Cuts off an unfinished group, so that nothing of it is ever taken for a part of the next one, and makes what stays
-/// durable: when only the process died, whole groups may not be so yet.
-fn cut_tail(live: &Segment, end: u64) -> Result<u64, OpenError> {
-    let length = segment_len(live)?;
+/// Cuts off an unfinished group, so that nothing of it is ever taken for a part of the next one, and makes the rest durable.
+///
+/// The last group may only be in memory: when the process died before its sync, or when its sync failed and the kernel
+/// calls it clean all the same. Written again it is dirty again, and this sync says the truth. Earlier groups were synced
+/// before the last one was begun.
+fn settle_tail(live: &Segment, end: u64) -> Result<u64, OpenError> {
+    let length = live.len()?;
     let mut tail = vec![0; length.saturating_sub(end) as usize];
     live.read(&mut tail, end)?;
     let cut = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
     live.file.set_len(end).map_err(OpenError::Disk)?;
+    let last_start = live.locate(live.known_end().0.saturating_sub(1));
+    let mut last = vec![0; (end - last_start) as usize];
+    live.read(&mut last, last_start)?;
+    live.file.write_at(&[io::IoSlice::new(&last)], last_start).map_err(OpenError::Disk)?;
     live.file.sync_data().map_err(OpenError::Disk)?;
     Ok(cut)
 }
@@ -561,10 +577,6 @@ fn cut_tail(live: &Segment, end: u64) -> Result<u64, OpenError> {
 fn make_names_durable(host: &Host, layout: &Layout) -> io::Result<()> {
     host.disk.sync_dir(&layout.root)?;
     layout.directories().iter().try_for_each(|directory| host.disk.sync_dir(directory))
-}
-
-fn segment_len(live: &Segment) -> Result<u64, SegmentError> {
-    live.file.len().map_err(|cause| SegmentError::Disk { path: live.path.clone(), cause })
 }
 
 fn disk_error(path: &std::path::Path, cause: io::Error) -> AppendError {

@@ -228,6 +228,14 @@ impl Reader {
             .map_err(|cause| ReadError::Disk { path, cause })
     }
 
+    /// The checkpoints that are kept, oldest first, as they were signed, not verified.
+    pub fn checkpoints(&self) -> Result<Vec<Note>, ReadError> {
+        let damaged = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "a checkpoint is no signed note");
+        history::read_history(&*self.view.host.disk, &self.view.layout)
+            .and_then(|notes| notes.into_iter().map(|note| note.map_err(damaged)).collect())
+            .map_err(|cause| ReadError::Disk { path: self.view.layout.history(), cause })
+    }
+
     /// Shows the entries of a range that exist, in order; those that are in neither place are left out.
     pub(crate) fn scan(
         &self,
@@ -285,7 +293,11 @@ impl Reader {
         for (first, path) in list_segments(disk, &self.view.layout)? {
             match known.iter().find(|segment| segment.first == first) {
                 Some(segment) => segments.push(segment.clone()),
-                None => segments.push(Arc::new(Segment::open(disk, &path, Access::Read)?)),
+                None => match Segment::open(disk, &path, Access::Read) {
+                    // The writer released it since the directory was listed.
+                    Err(SegmentError::Disk { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {}
+                    result => segments.push(Arc::new(result?)),
+                },
             }
         }
         self.view.set_segments(segments.clone());

@@ -29,8 +29,9 @@ const MAGIC: [u8; 8] = *b"KWLEDGER";
 const VERSION: u32 = 1;
 /// Where the first frame begins.
 pub(crate) const FRAMES_START: u64 = 4096;
-/// What is read at once when frames are read one behind the other.
-const READ_AHEAD: usize = 1 << 20;
+/// What is read at once: little for the first frame, twice as much each time when frames are read one behind the other.
+const READ_AHEAD_MIN: usize = 32 << 10;
+const READ_AHEAD_MAX: usize = 1 << 20;
 
 /// A frame file that is open for reading.
 pub(crate) struct Segment {
@@ -169,11 +170,15 @@ impl Segment {
 
     /// Frames from an offset on, one behind the other.
     pub(crate) fn frames(&self, offset: u64) -> Frames<'_> {
-        Frames { segment: self, offset, buffer: Vec::new(), buffer_start: offset }
+        Frames { segment: self, offset, buffer: Vec::new(), buffer_start: offset, read_ahead: READ_AHEAD_MIN }
     }
 
     pub(crate) fn damaged(&self, offset: u64, index: u64) -> SegmentError {
         SegmentError::Frame { path: self.path.clone(), offset, index }
+    }
+
+    pub(crate) fn len(&self) -> Result<u64, SegmentError> {
+        self.file.len().map_err(|cause| SegmentError::Disk { path: self.path.clone(), cause })
     }
 
     pub(crate) fn read(&self, bytes: &mut [u8], offset: u64) -> Result<usize, SegmentError> {
@@ -188,6 +193,7 @@ pub(crate) struct Frames<'a> {
     pub(crate) offset: u64,
     buffer: Vec<u8>,
     buffer_start: u64,
+    read_ahead: usize,
 }
 
 impl Frames<'_> {
@@ -218,10 +224,11 @@ impl Frames<'_> {
         if self.ahead().len() >= needed {
             return Ok(());
         }
-        let Ok(length) = self.segment.file.len() else { return Ok(()) };
+        let length = self.segment.len()?;
         // A length that a damaged header claims is not believed beyond the end of the file.
         let left = length.saturating_sub(self.offset) as usize;
-        let want = needed.max(READ_AHEAD).min(left);
+        let want = needed.max(self.read_ahead).min(left);
+        self.read_ahead = (self.read_ahead * 2).min(READ_AHEAD_MAX);
         let kept = (self.offset - self.buffer_start) as usize;
         self.buffer.drain(..kept.min(self.buffer.len()));
         self.buffer_start = self.offset;

@@ -86,7 +86,7 @@ pub(crate) struct PendingNodes {
 impl PendingNodes {
     /// Takes a completed node if it is one that is kept.
     pub(crate) fn push(&mut self, node: Node) {
-        if node.height % TILE_HEIGHT == 0 {
+        if node.height.is_multiple_of(TILE_HEIGHT) {
             let level = usize::from(node.height / TILE_HEIGHT);
             self.levels[level % LEVELS].push((node.index, node.hash));
         }

@@ -437,7 +437,7 @@ impl<'r> Audit<'r> {
     /// Holds a node above level 1 against the stored one.
     fn compare_node(&mut self, node: Node) -> Result<(), ReadError> {
         let level = node.height / TILE_HEIGHT;
-        if node.height % TILE_HEIGHT != 0 || level < 2 {
+        if !node.height.is_multiple_of(TILE_HEIGHT) || level < 2 {
             return Ok(());
         }
         let path = self.reader.view.layout.tile_level(level);

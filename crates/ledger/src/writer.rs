@@ -48,7 +48,7 @@ impl Writer {
             many => self.commit_together(many),
         };
         self.count(&group, &outcomes);
-        if outcomes.iter().any(|outcome| matches!(outcome, Err(AppendError::Sync { .. }))) {
+        if outcomes.iter().any(|outcome| matches!(outcome, Err(AppendError::Sync { .. } | AppendError::Stopped))) {
             self.queue.stop();
         }
         for (submission, outcome) in group.into_iter().zip(outcomes) {
