@@ -25,7 +25,7 @@ const FORBIDDEN: &[([&str; 2], &str)] = &[
 ];
 
 /// Kinds of file that people write. Data may hold any word.
-const WRITTEN: &[&str] = &["rs", "md", "toml", "go", "py", "sh", "yml"];
+const WRITTEN: &[&str] = &["rs", "md", "toml", "go", "py", "sh"];
 
 /// Folders whose files were recorded, not written.
 const RECORDED: &[&str] = &["data", "testdata", "corpus", "fixtures"];

@@ -203,7 +203,8 @@ impl Webhook {
         drop(batch);
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
-                tokio::time::sleep(jittered(self.options.initial_backoff.mul_f64(1.5f64.powi(attempt as i32 - 1)))).await;
+                tokio::time::sleep(jittered(self.options.initial_backoff.mul_f64(1.5f64.powi(attempt as i32 - 1))))
+                    .await;
             }
             if self.try_once(&body).await {
                 self.counters.delivered.fetch_add(count, Ordering::Relaxed);
@@ -230,7 +231,8 @@ impl Webhook {
     async fn post(&self, body: &[u8]) -> reqwest::Result<Response> {
         self.counters.posts.fetch_add(1, Ordering::Relaxed);
         let mut request = self.client.post(&self.options.url).body(body.to_vec());
-        request = request.header(header::CONTENT_TYPE, "application/json").header(header::USER_AGENT, "Go-http-client/2.0");
+        request =
+            request.header(header::CONTENT_TYPE, "application/json").header(header::USER_AGENT, "Go-http-client/2.0");
         if let Some(token) = &self.options.token {
             request = request.bearer_auth(token);
         }
@@ -321,7 +323,8 @@ mod tests {
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let router = Router::new().route("/", any(answer)).with_state((answers, seen.clone()));
         tokio::spawn(axum::serve(listener, router).into_future());
-        let options = WebhookOptions { initial_backoff: Duration::from_millis(5), ..WebhookOptions::new(url).hurried() };
+        let options =
+            WebhookOptions { initial_backoff: Duration::from_millis(5), ..WebhookOptions::new(url).hurried() };
         let server = ApiServer::start(options);
         (0..3).for_each(|number| server.emit(crate::event(number)));
         let report = server.shut_down().await;

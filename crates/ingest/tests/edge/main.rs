@@ -1,0 +1,7 @@
+//! The inbound edge against a real ledger, over real sockets and files.
+
+mod admission;
+mod limits;
+mod tail;
+mod webhook;
+mod world;
