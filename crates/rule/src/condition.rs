@@ -79,6 +79,16 @@ impl Condition {
         self.visit(Sense::Positive, visit);
     }
 
+    /// Calls `visit` with every test.
+    pub(crate) fn each_test_mut(&mut self, visit: &mut dyn FnMut(&mut Predicate)) {
+        match self {
+            Self::Always(_) => {}
+            Self::All(parts) | Self::Any(parts) => parts.iter_mut().for_each(|part| part.each_test_mut(visit)),
+            Self::Not(inner) => inner.each_test_mut(visit),
+            Self::Test(predicate) => visit(predicate),
+        }
+    }
+
     fn visit<'c>(&'c self, sense: Sense, visit: &mut dyn FnMut(&'c Predicate, Sense)) {
         match self {
             Self::Always(_) => {}

@@ -2,6 +2,7 @@
 //!
 //! - [`load_sigma`] reads rules, correlations and filters of Sigma 2.1, and our own rules, which are Sigma with a block
 //!   `kubewitness`. Each says what is wrong with a file ([`Problem`]) and loads the rest.
+//! - [`load_falco`] reads Falco's k8s-audit rule files in load order, with lists, macros, exceptions and overrides.
 //! - [`RuleSet::compile`] makes what was [`Loaded`] ready; a [`Matcher`] for each thread matches single events.
 //! - [`RuleSet::why`] tells which conditions decided a match, [`field_values`] reads a field of an event.
 //! - [`builtin`] are the rules that come with the product.
@@ -18,6 +19,7 @@ mod matcher;
 pub mod naive;
 mod needs;
 mod problem;
+mod program;
 mod rule;
 mod set;
 mod sigma;
@@ -30,7 +32,7 @@ pub use condition::{
     Sense, Test, TimePart, Truth,
 };
 pub use extension::{Confidence, Expected, Extension, FirstSeen, RuleTest, Style};
-pub use falco::FalcoField;
+pub use falco::{Argument, FalcoField, Transformer, load_falco};
 pub use field::{Derived, Field, FieldPath, Part, Root, Value, field_values, is_hidden};
 pub use matcher::{Match, Matcher};
 pub use problem::{Place, Problem, Severity, Source};

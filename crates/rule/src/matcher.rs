@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use audit::Event;
 
-use crate::condition::Truth;
-use crate::naive;
-use crate::rule::Flavour;
-use crate::set::{Matching, RuleRef, RuleSet};
+use crate::program::Scratch;
+use crate::set::{Fidelity, Matching, Options, RuleRef, RuleSet};
 
 /// One rule that an event satisfies. What made it so is asked of [`RuleSet::why`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,16 +14,18 @@ pub struct Match {
     pub rule: RuleRef,
 }
 
-/// Matches events against a rule set. One for each thread: it holds scratch memory.
+/// Matches events against a rule set. One for each thread: it holds memory that is used again for each event.
 #[derive(Debug)]
 pub struct Matcher {
     set: Arc<RuleSet>,
+    scratch: Scratch,
+    found: Vec<u32>,
 }
 
 impl Matcher {
     /// A matcher of `set`.
     pub fn new(set: Arc<RuleSet>) -> Self {
-        Self { set }
+        Self { set, scratch: Scratch::default(), found: Vec::new() }
     }
 
     /// The rule set.
@@ -36,25 +36,32 @@ impl Matcher {
     /// Puts the rules that `event` satisfies into `out` (which is cleared first), in load order.
     pub fn matches(&mut self, event: &Event<'_>, out: &mut Vec<Match>) {
         out.clear();
-        for (i, rule) in self.set.rules().iter().enumerate() {
-            let matches = rule.is_evaluated()
-                && self.set.stages(i).hold(event)
-                && naive::evaluate(&rule.condition, event) == Truth::True;
-            if matches {
-                out.push(Match { rule: RuleRef(u32::try_from(i).unwrap_or(u32::MAX)) });
-            }
+        self.found.clear();
+        self.scratch.run(self.set.program(), event, &mut self.found);
+        self.found.sort_unstable();
+        out.extend(self.found.iter().map(|rule| Match { rule: RuleRef(*rule) }));
+        let Options { matching, fidelity } = self.set.options();
+        if fidelity == Fidelity::Parity && !is_seen_by_falco(event) {
+            out.retain(|found| self.set.rule(found.rule).priority().is_none());
         }
-        if self.set.options().matching == Matching::First {
+        if matching == Matching::First {
             keep_first(&self.set, out);
         }
     }
 }
 
+/// Largest event that Falco's plugin takes, in bytes; it drops larger ones, and those without a time.
+const FALCO_EVENT_BYTES_MAX: usize = 262_144;
+
+fn is_seen_by_falco(event: &Event<'_>) -> bool {
+    event.text().len() <= FALCO_EVENT_BYTES_MAX && event.stage_time().is_some()
+}
+
 /// Of the Falco rules keeps the first.
 fn keep_first(set: &RuleSet, out: &mut Vec<Match>) {
     let mut found = false;
-    out.retain(|found_match| {
-        let falco = matches!(set.rule(found_match.rule).flavour, Flavour::Falco { .. });
+    out.retain(|this| {
+        let falco = set.rule(this.rule).priority().is_some();
         let keep = !falco || !found;
         found |= falco;
         keep

@@ -189,6 +189,10 @@ pub enum Flavour {
         priority: Priority,
         /// Its output.
         output: Output,
+        /// The source of its events; only rules of `k8s_audit` are evaluated.
+        source: String,
+        /// Whether it is switched on.
+        enabled: bool,
     },
 }
 
@@ -249,7 +253,7 @@ impl Rule {
     /// Whether it is evaluated on Kubernetes audit events at all. Rules of other logs load but never match.
     pub fn is_evaluated(&self) -> bool {
         match &self.flavour {
-            Flavour::Falco { .. } => true,
+            Flavour::Falco { source, enabled, .. } => *enabled && source == crate::falco::SOURCE,
             Flavour::Sigma { logsource } => logsource.is_kubernetes_audit(),
         }
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use audit::{Event, Stage};
 
-use crate::condition::{Condition, Predicate, Sense, Truth};
+use crate::condition::{Condition, Float, Order, Predicate, Sense, Test, Truth};
 use crate::field::{self, Value};
 use crate::naive;
 use crate::needs;
 use crate::problem::{Fault, Problem};
+use crate::program::Program;
 use crate::rule::{Correlation, Filter, Flavour, Generate, Loaded, Rule};
 
 /// Which Falco rules report an event that several match. Sigma rules always all do.
@@ -22,7 +23,7 @@ pub enum Matching {
 }
 
 /// Whether Falco's known defects are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Fidelity {
     /// Fields mean what their documentation says, and what was not recorded is not taken for absent.
     #[default]
@@ -73,13 +74,13 @@ pub struct RuleSet {
     correlations: Vec<Correlation>,
     members: Vec<Vec<(Member, usize)>>,
     emissions: Vec<Emission>,
-    stages: Vec<Stages>,
+    program: Program,
     problems: Vec<Problem>,
     options: Options,
 }
 
 /// At which stages a rule is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Stages {
     /// Any: the rule asks for the stage itself.
     Any,
@@ -96,10 +97,14 @@ impl RuleSet {
         for filter in &filters {
             apply(filter, &mut rules, &mut problems);
         }
+        match options.fidelity {
+            Fidelity::Parity => rules.iter_mut().for_each(with_defects),
+            Fidelity::Native => rules.iter_mut().for_each(with_numbers),
+        }
         let members = resolve(&rules, &correlations, &mut problems);
         let emissions = emissions(&rules, &correlations, &members);
-        let stages = rules.iter().map(|rule| stages(rule, options.fidelity)).collect();
-        Self { rules, correlations, members, emissions, stages, problems, options }
+        let program = Program::compile(&rules, |at| stages(&rules[at], options.fidelity));
+        Self { rules, correlations, members, emissions, program, problems, options }
     }
 
     /// The rules in load order.
@@ -147,11 +152,19 @@ impl RuleSet {
 
     /// Whether the condition of a rule itself asks for the stage, so that each stage of a request is its own match.
     pub fn asks_for_stage(&self, rule: RuleRef) -> bool {
-        self.stages[rule.0 as usize] == Stages::Any
+        stages(self.rule(rule), self.options.fidelity) == Stages::Any
     }
 
-    pub(crate) fn stages(&self, rule: usize) -> Stages {
-        self.stages[rule]
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Whether `rule` matches `event`, worked out plainly and slowly: what the matcher is tested against.
+    pub fn matches_plainly(&self, rule: RuleRef, event: &Event<'_>) -> bool {
+        let rule = self.rule(rule);
+        rule.is_evaluated()
+            && stages(rule, self.options.fidelity).hold(event)
+            && naive::evaluate(&rule.condition, event) == Truth::True
     }
 }
 
@@ -196,6 +209,37 @@ fn reason<'e>(predicate: &Predicate, event: &Event<'e>, sense: Sense) -> Reason<
         shown = values.iter().map(Value::display).collect();
     }
     Reason { field: predicate.field.name(), test: crate::words::test(&predicate.test), sense, values: shown }
+}
+
+/// Makes a Falco rule read its fields as Falco does.
+fn with_defects(rule: &mut Rule) {
+    let read = |field: &mut field::Field| {
+        if let field::Field::Falco(field) = field {
+            field.read_with(Fidelity::Parity);
+        }
+    };
+    rule.condition.each_test_mut(&mut |predicate| {
+        read(&mut predicate.field);
+        if let Test::Compare(_, _, other) = &mut predicate.test {
+            read(other);
+        }
+    });
+    if let Flavour::Falco { output, .. } = &mut rule.flavour {
+        output.each_field(&mut |field| field.read_with(Fidelity::Parity));
+    }
+}
+
+/// Falco compares what looks like numbers as text, so that 201 is more than 1000. Natively they are numbers.
+fn with_numbers(rule: &mut Rule) {
+    rule.condition.each_test_mut(&mut |predicate| {
+        let Test::TextOrder(order, text) = &predicate.test else { return };
+        if matches!(order, Order::Equal | Order::NotEqual) {
+            return;
+        }
+        if let Ok(number) = text.parse() {
+            predicate.test = Test::Number(*order, Float(number));
+        }
+    });
 }
 
 fn apply(filter: &Filter, rules: &mut [Rule], problems: &mut Vec<Problem>) {

@@ -102,16 +102,25 @@ impl Derived {
             Self::Outcome => text(outcome(event).unwrap_or("").into()),
             Self::UserClass => text(identity::class(event).into()),
             Self::SystemComponent => text(truth(identity::is_system_component(event))),
-            Self::ExecCommand => text(joined(parameters(&event.request_uri(), "command"))),
+            Self::ExecCommand if may_have_parameter(event, "command") => {
+                text(joined(parameters(&event.request_uri(), "command")));
+            }
+            Self::ExecCommand => {}
             Self::UriPath => text(uri_path(event)),
-            Self::UriParam(name) => parameters(&event.request_uri(), name).for_each(|value| text(value.into())),
+            Self::UriParam(name) if may_have_parameter(event, name) => {
+                parameters(&event.request_uri(), name).for_each(|value| text(value.into()));
+            }
+            Self::UriParam(_) => {}
             Self::DryRun => text(truth(is_dry_run(event))),
             Self::SourcePeer => event.source_ips().last().into_iter().for_each(text),
             Self::SourceClaimed => claimed(event).for_each(text),
             Self::SourceFirst => event.source_ips().next().into_iter().for_each(text),
             Self::Identity => text(identity::effective(event)),
             Self::Object => text(object(event).into()),
-            Self::AgentFamily => text(AgentFamily::of(&event.user_agent()).name().to_owned().into()),
+            Self::AgentFamily => text(match event.user_agent() {
+                Cow::Borrowed(agent) => AgentFamily::of(agent).name().into(),
+                Cow::Owned(agent) => AgentFamily::of(&agent).name().to_owned().into(),
+            }),
             Self::Apply => text(truth(is_apply(event))),
             Self::CsrSubject => text(pkcs10::subject_of(event).unwrap_or_default().into()),
             Self::RbacPairs => rbac_pairs(event, &mut |pair| text(pair.into())),
@@ -141,9 +150,24 @@ fn outcome(event: &Event<'_>) -> Option<&'static str> {
 }
 
 fn uri_path<'a>(event: &Event<'a>) -> Cow<'a, str> {
-    let uri = event.request_uri();
-    let path = uri.split('?').next().unwrap_or_default();
-    if path.contains('%') { Cow::Owned(decode(path, Plus::Stays)) } else { Cow::Owned(path.to_owned()) }
+    let path = |uri: &str| uri.find('?').unwrap_or(uri.len());
+    let path = match event.request_uri() {
+        Cow::Borrowed(uri) => Cow::Borrowed(&uri[..path(uri)]),
+        Cow::Owned(uri) => Cow::Owned(uri[..path(&uri)].to_owned()),
+    };
+    if path.contains('%') { Cow::Owned(decode(&path, Plus::Stays)) } else { path }
+}
+
+/// Whether the text of the request URI could hold the parameter `name`: it stands there, or something is encoded.
+fn may_have_parameter(event: &Event<'_>, name: &str) -> bool {
+    let uri = event.request_uri.and_then(Json::inner).unwrap_or_default();
+    let Some(question) = memchr::memchr(b'?', uri) else { return false };
+    let query = &uri[question..];
+    // `\u0026` is how the API server writes `&`; any other escape could be a letter of the name.
+    let has_escape = || memchr::memchr_iter(b'\\', query).any(|at| !query[at..].starts_with(b"\\u0026"));
+    memchr::memmem::find(query, name.as_bytes()).is_some()
+        || memchr::memchr2(b'%', b'+', query).is_some()
+        || has_escape()
 }
 
 /// Decoded values of the query parameter `name`.
@@ -151,7 +175,8 @@ pub(crate) fn parameters<'u>(uri: &'u str, name: &'u str) -> impl Iterator<Item 
     let query = uri.split_once('?').map_or("", |(_, query)| query);
     query.split('&').filter_map(move |pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key, Plus::IsBlank) == name).then(|| decode(value, Plus::IsBlank))
+        let is_it = key == name || (key.contains(['%', '+']) && decode(key, Plus::IsBlank) == name);
+        is_it.then(|| decode(value, Plus::IsBlank))
     })
 }
 
@@ -182,8 +207,7 @@ fn decode(text: &str, plus: Plus) -> String {
 }
 
 fn is_dry_run(event: &Event<'_>) -> bool {
-    let uri = event.request_uri();
-    memchr::memmem::find(uri.as_bytes(), b"dryRun").is_some() && parameters(&uri, "dryRun").any(|value| value == "All")
+    may_have_parameter(event, "dryRun") && parameters(&event.request_uri(), "dryRun").any(|value| value == "All")
 }
 
 /// A server-side apply is a patch that names its field manager and forces or not; clients send no other kind of patch

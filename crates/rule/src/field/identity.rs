@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use audit::Event;
+use audit::{Event, Json};
 
 /// Class of the authenticated user.
 pub(crate) fn class(event: &Event<'_>) -> &'static str {
     let user = event.username();
-    let in_group = |group: &str| event.groups().any(|g| g == group);
+    let in_group = |group: &str| is_in_group(event, group);
     match &*user {
         "" | "system:anonymous" => "anonymous",
         _ if in_group("system:unauthenticated") => "anonymous",
@@ -24,9 +24,13 @@ pub(crate) fn class(event: &Event<'_>) -> &'static str {
     }
 }
 
+fn is_in_group(event: &Event<'_>, group: &str) -> bool {
+    event.user.groups.into_iter().flat_map(Json::elements).any(|g| g.is_text(group))
+}
+
 /// The impersonated user if there is one, else the user.
 pub(crate) fn effective<'a>(event: &Event<'a>) -> Cow<'a, str> {
-    let impersonated = event.impersonated_user.and_then(|user| user.username).and_then(audit::Json::text);
+    let impersonated = event.impersonated_user.and_then(|user| user.username).and_then(Json::text);
     impersonated.unwrap_or_else(|| event.username())
 }
 
@@ -74,7 +78,10 @@ pub(crate) fn is_system_component(event: &Event<'_>) -> bool {
         return false;
     }
     let (user, agent) = (event.username(), event.user_agent());
-    let in_group = |group: &str| event.groups().any(|g| g == group);
+    if !user.starts_with("system:") {
+        return false;
+    }
+    let in_group = |group: &str| is_in_group(event, group);
     let program = agent.split('/').next().unwrap_or_default();
     if user.starts_with("system:node:") {
         return in_group("system:nodes") && program == "kubelet";

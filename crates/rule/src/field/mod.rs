@@ -13,7 +13,8 @@ use audit::{Event, Json};
 
 pub use derived::Derived;
 pub(crate) use known::check_path;
-pub(crate) use walk::walk_values;
+pub(crate) use pod::{CONTAINER_LISTS, patched_specs, spec as pod_spec};
+pub(crate) use walk::{ARRAY_DEPTH_MAX, walk_values};
 
 use crate::falco::FalcoField;
 
@@ -172,7 +173,7 @@ impl Field {
     }
 }
 
-fn dotted(root: &str, path: &str) -> String {
+pub(crate) fn dotted(root: &str, path: &str) -> String {
     if path.is_empty() { root.to_owned() } else { format!("{root}.{path}") }
 }
 

@@ -34,12 +34,20 @@ fn walk_pods<'a>(event: &Event<'a>, path: &str, found: &mut dyn FnMut(Value<'a>)
     }
 }
 
+/// Deepest nesting of arrays directly in arrays that is looked into; values below it are not seen.
+pub(crate) const ARRAY_DEPTH_MAX: usize = 16;
+
 /// Follows a dotted path. A key may itself hold dots, so every way of reading the path that fits is followed.
 pub(crate) fn walk<'a>(json: Json<'a>, path: &str, found: &mut dyn FnMut(Value<'a>)) {
+    walk_below(json, path, 0, found);
+}
+
+fn walk_below<'a>(json: Json<'a>, path: &str, arrays: usize, found: &mut dyn FnMut(Value<'a>)) {
     match json.kind() {
+        JsonKind::Array if arrays == ARRAY_DEPTH_MAX => {}
         JsonKind::Null => {}
         JsonKind::Array => {
-            json.elements().for_each(|element| walk(element, path, found));
+            json.elements().for_each(|element| walk_below(element, path, arrays + 1, found));
             // A number picks an element as well.
             let (index, rest) = path.split_once('.').unwrap_or((path, ""));
             if let Some(element) = index.parse().ok().and_then(|index| json.elements().nth(index)) {

@@ -1,0 +1,267 @@
+//! Tests interned over all rules. Tests of text are gathered by field: one table of whole values, one automaton of parts.
+
+use std::collections::HashMap;
+
+use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
+
+use super::fields::FieldId;
+use crate::condition::{Case, Pattern, Predicate, Test};
+
+/// A test of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TestId(u32);
+
+/// The text tests of one field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct GroupId(u32);
+
+impl TestId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl GroupId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How a test is answered.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// By looking the field's values up in a group.
+    Grouped(GroupId),
+    /// By asking whether the field has a value.
+    Exists(FieldId),
+    /// By itself.
+    Alone(FieldId, Box<Predicate>),
+}
+
+/// The text tests of one field in one way of reading case.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) field: FieldId,
+    pub(crate) case: Case,
+    pub(crate) exact: hashbrown::HashMap<Box<str>, Vec<TestId>>,
+    /// Texts that a value must start with.
+    starts: Vec<TestId>,
+    start_automaton: Option<AhoCorasick>,
+    start_texts: Vec<Box<str>>,
+    /// Texts that a value must hold or end with.
+    pub(crate) parts: Vec<(Part, TestId)>,
+    pub(crate) automaton: Option<AhoCorasick>,
+    pub(crate) wild: Vec<(Pattern, TestId)>,
+    texts: Vec<Box<str>>,
+}
+
+/// Where in a value a part must stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    End,
+    Anywhere,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Tests {
+    plans: Vec<Plan>,
+    groups: Vec<Group>,
+    by_predicate: HashMap<Predicate, TestId>,
+    by_patterns: HashMap<(GroupId, Vec<Pattern>), TestId>,
+    by_field: HashMap<(FieldId, Case), GroupId>,
+}
+
+impl Tests {
+    pub(crate) fn len(&self) -> usize {
+        self.plans.len()
+    }
+
+    pub(crate) fn plan(&self, test: TestId) -> &Plan {
+        &self.plans[test.index()]
+    }
+
+    pub(crate) fn group(&self, group: GroupId) -> &Group {
+        &self.groups[group.index()]
+    }
+
+    pub(crate) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    pub(crate) fn field(&self, test: TestId) -> FieldId {
+        match self.plan(test) {
+            Plan::Grouped(group) => self.group(*group).field,
+            Plan::Exists(field) | Plan::Alone(field, _) => *field,
+        }
+    }
+
+    /// The test whether a value of `field` fits one of `patterns`.
+    pub(crate) fn intern_patterns(&mut self, field: FieldId, case: Case, mut patterns: Vec<Pattern>) -> TestId {
+        patterns.sort();
+        patterns.dedup();
+        let group = self.group_of(field, case);
+        if let Some(id) = self.by_patterns.get(&(group, patterns.clone())) {
+            return *id;
+        }
+        let id = self.add(Plan::Grouped(group));
+        for pattern in &patterns {
+            self.groups[group.index()].add(pattern.clone(), id);
+        }
+        self.by_patterns.insert((group, patterns), id);
+        id
+    }
+
+    pub(crate) fn intern(&mut self, field: FieldId, predicate: &Predicate) -> TestId {
+        if let Test::Text(case, pattern) = &predicate.test {
+            return self.intern_patterns(field, *case, vec![pattern.clone()]);
+        }
+        if let Some(id) = self.by_predicate.get(predicate) {
+            return *id;
+        }
+        let plan = match predicate.test {
+            Test::Exists => Plan::Exists(field),
+            _ => Plan::Alone(field, Box::new(predicate.clone())),
+        };
+        let id = self.add(plan);
+        self.by_predicate.insert(predicate.clone(), id);
+        id
+    }
+
+    fn add(&mut self, plan: Plan) -> TestId {
+        self.plans.push(plan);
+        TestId(u32::try_from(self.plans.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    fn group_of(&mut self, field: FieldId, case: Case) -> GroupId {
+        if let Some(id) = self.by_field.get(&(field, case)) {
+            return *id;
+        }
+        let id = GroupId(u32::try_from(self.groups.len()).unwrap_or(u32::MAX));
+        self.groups.push(Group {
+            field,
+            case,
+            exact: hashbrown::HashMap::new(),
+            starts: Vec::new(),
+            start_automaton: None,
+            start_texts: Vec::new(),
+            parts: Vec::new(),
+            automaton: None,
+            wild: Vec::new(),
+            texts: Vec::new(),
+        });
+        self.by_field.insert((field, case), id);
+        id
+    }
+
+    /// Builds the automata; no test may be added after.
+    pub(crate) fn finish(&mut self) {
+        self.groups.iter_mut().for_each(Group::finish);
+        self.by_predicate = HashMap::new();
+        self.by_patterns = HashMap::new();
+    }
+
+    /// The groups of the tests that bring up rules.
+    pub(crate) fn groups_of(&self, anchored: &[Option<u32>]) -> Vec<GroupId> {
+        let plans = self.plans.iter().zip(anchored).filter(|(_, root)| root.is_some());
+        let mut groups: Vec<GroupId> = plans
+            .filter_map(|(plan, _)| match plan {
+                Plan::Grouped(group) => Some(*group),
+                _ => None,
+            })
+            .collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
+    }
+}
+
+impl Group {
+    fn add(&mut self, pattern: Pattern, test: TestId) {
+        let (part, text) = match pattern {
+            Pattern::Exact(text) => {
+                self.exact.entry(text).or_default().push(test);
+                return;
+            }
+            Pattern::Wild(_) => {
+                self.wild.push((pattern, test));
+                return;
+            }
+            Pattern::Prefix(text) => {
+                self.starts.push(test);
+                self.start_texts.push(text);
+                return;
+            }
+            Pattern::Suffix(text) => (Part::End, text),
+            Pattern::Contains(text) => (Part::Anywhere, text),
+        };
+        self.parts.push((part, test));
+        self.texts.push(text);
+    }
+
+    fn finish(&mut self) {
+        // Building fails only beyond limits that the size of rule files keeps far away; then each text is looked for by
+        // itself.
+        if !self.start_texts.is_empty() {
+            let texts = self.start_texts.iter().map(|text| text.as_bytes());
+            self.start_automaton = AhoCorasick::builder().start_kind(StartKind::Anchored).build(texts).ok();
+        }
+        if !self.texts.is_empty() {
+            self.automaton = AhoCorasick::new(self.texts.iter().map(|text| text.as_bytes())).ok();
+        }
+    }
+
+    fn each_start(&self, value: &str, hit: &mut impl FnMut(TestId)) {
+        let anchored = |automaton: &AhoCorasick, hit: &mut dyn FnMut(TestId)| {
+            let input = Input::new(value).anchored(Anchored::Yes);
+            let found = automaton.try_find_overlapping_iter(input).map_err(drop)?;
+            found.for_each(|found| hit(self.starts[found.pattern().as_usize()]));
+            Ok::<(), ()>(())
+        };
+        if self.start_automaton.as_ref().is_none_or(|automaton| anchored(automaton, hit).is_err()) {
+            for (text, test) in self.start_texts.iter().zip(&self.starts) {
+                if value.starts_with(&**text) {
+                    hit(*test);
+                }
+            }
+        }
+    }
+
+    /// Calls `hit` with every test that `value` passes. Under [`Case::Folded`] it must be in lower case.
+    pub(crate) fn each_hit(&self, value: &str, mut hit: impl FnMut(TestId)) {
+        if let Some(tests) = self.exact.get(value) {
+            tests.iter().for_each(|test| hit(*test));
+        }
+        for (pattern, test) in &self.wild {
+            if pattern.fits(value) {
+                hit(*test);
+            }
+        }
+        self.each_start(value, &mut hit);
+        match &self.automaton {
+            Some(automaton) => {
+                for found in automaton.find_overlapping_iter(value) {
+                    let (part, test) = self.parts[found.pattern().as_usize()];
+                    if part == Part::Anywhere || found.end() == value.len() {
+                        hit(test);
+                    }
+                }
+            }
+            None => {
+                for ((part, test), text) in self.parts.iter().zip(&self.texts) {
+                    if part.holds(value, text) {
+                        hit(*test);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Part {
+    fn holds(self, value: &str, text: &str) -> bool {
+        match self {
+            Self::End => value.ends_with(text),
+            Self::Anywhere => value.contains(text),
+        }
+    }
+}
