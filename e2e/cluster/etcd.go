@@ -23,7 +23,7 @@ func startEtcd(dir string) (*embed.Etcd, error) {
 	}
 	config := embed.NewConfig()
 	config.Dir = dir
-	config.LogLevel = "error"
+	config.LogLevel = "fatal"
 	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)

@@ -7,20 +7,22 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::process::Command;
+use tokio::process::{ChildStdin, Command};
 
 /// A running child. It is killed when this is dropped, so that nothing is left behind.
 pub(crate) struct Child {
     name: &'static str,
     errors: PathBuf,
     pub(crate) process: tokio::process::Child,
+    /// Held open: the end of its input tells the child that we are gone, and waiting for it would close it.
+    _input: Option<ChildStdin>,
 }
 
 impl Child {
     /// Starts `program`; its standard error is appended to `errors`, its standard output is a pipe.
     pub(crate) fn start(name: &'static str, program: &Path, arguments: &[OsString], errors: &Path) -> Result<Self> {
         let log = File::options().create(true).append(true).open(errors)?;
-        let process = Command::new(program)
+        let mut process = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -28,7 +30,8 @@ impl Child {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| program.display().to_string())?;
-        Ok(Self { name, errors: errors.to_owned(), process })
+        let input = process.stdin.take();
+        Ok(Self { name, errors: errors.to_owned(), process, _input: input })
     }
 
     /// SIGKILL: no chance to tidy up.

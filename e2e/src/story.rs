@@ -50,7 +50,7 @@ pub(crate) const STORY: &[Call] = &[
         method: Method::POST,
         path: "/apis/rbac.authorization.k8s.io/v1/namespaces/web/rolebindings",
         headers: JSON,
-        body: r#"{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"alice"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"admin"},"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"alice@example.com"}]}"#,
+        body: r#"{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"alice"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"cluster-admin"},"subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"alice@example.com"}]}"#,
         answers: &[201],
     },
     // Rights reach the authorizer through a watch, so alice's first call may come too early.
