@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
+use aho_corasick::AhoCorasick;
 
 use super::fields::FieldId;
 use crate::condition::{Case, Pattern, Predicate, Test};
@@ -44,10 +44,8 @@ pub(crate) struct Group {
     pub(crate) field: FieldId,
     pub(crate) case: Case,
     pub(crate) exact: hashbrown::HashMap<Box<str>, Vec<TestId>>,
-    /// Texts that a value must start with.
-    starts: Vec<TestId>,
-    start_automaton: Option<AhoCorasick>,
-    start_texts: Vec<Box<str>>,
+    /// Texts that a value must start with, by their first byte.
+    starts: hashbrown::HashMap<u8, Vec<(Box<str>, TestId)>>,
     /// Texts that a value must hold or end with.
     pub(crate) parts: Vec<(Part, TestId)>,
     pub(crate) automaton: Option<AhoCorasick>,
@@ -141,9 +139,7 @@ impl Tests {
             field,
             case,
             exact: hashbrown::HashMap::new(),
-            starts: Vec::new(),
-            start_automaton: None,
-            start_texts: Vec::new(),
+            starts: hashbrown::HashMap::new(),
             parts: Vec::new(),
             automaton: None,
             wild: Vec::new(),
@@ -186,11 +182,12 @@ impl Group {
                 self.wild.push((pattern, test));
                 return;
             }
-            Pattern::Prefix(text) => {
-                self.starts.push(test);
-                self.start_texts.push(text);
+            Pattern::Prefix(text) if !text.is_empty() => {
+                self.starts.entry(text.as_bytes()[0]).or_default().push((text, test));
                 return;
             }
+            // Nothing at the start is nothing anywhere.
+            Pattern::Prefix(text) => (Part::Anywhere, text),
             Pattern::Suffix(text) => (Part::End, text),
             Pattern::Contains(text) => (Part::Anywhere, text),
         };
@@ -201,28 +198,16 @@ impl Group {
     fn finish(&mut self) {
         // Building fails only beyond limits that the size of rule files keeps far away; then each text is looked for by
         // itself.
-        if !self.start_texts.is_empty() {
-            let texts = self.start_texts.iter().map(|text| text.as_bytes());
-            self.start_automaton = AhoCorasick::builder().start_kind(StartKind::Anchored).build(texts).ok();
-        }
         if !self.texts.is_empty() {
             self.automaton = AhoCorasick::new(self.texts.iter().map(|text| text.as_bytes())).ok();
         }
     }
 
     fn each_start(&self, value: &str, hit: &mut impl FnMut(TestId)) {
-        let anchored = |automaton: &AhoCorasick, hit: &mut dyn FnMut(TestId)| {
-            let input = Input::new(value).anchored(Anchored::Yes);
-            let found = automaton.try_find_overlapping_iter(input).map_err(drop)?;
-            found.for_each(|found| hit(self.starts[found.pattern().as_usize()]));
-            Ok::<(), ()>(())
-        };
-        if self.start_automaton.as_ref().is_none_or(|automaton| anchored(automaton, hit).is_err()) {
-            for (text, test) in self.start_texts.iter().zip(&self.starts) {
-                if value.starts_with(&**text) {
-                    hit(*test);
-                }
-            }
+        let first = value.as_bytes().first();
+        let same_first = first.and_then(|first| self.starts.get(first)).into_iter().flatten();
+        for (_, test) in same_first.filter(|(text, _)| value.starts_with(&**text)) {
+            hit(*test);
         }
     }
 
