@@ -47,7 +47,7 @@ impl RuleSet {
     /// each other, Falco rules that an earlier one always takes the event from.
     pub fn check(&self) -> Vec<Problem> {
         let evaluated = || self.rules().iter().filter(|rule| rule.is_evaluated());
-        let mut problems: Vec<Problem> = evaluated().flat_map(|rule| check_rule(rule)).collect();
+        let mut problems: Vec<Problem> = evaluated().flat_map(check_rule).collect();
         if self.options().matching == Matching::First {
             problems.extend(shadowed(self.rules()));
         }

@@ -44,14 +44,35 @@ pub(crate) struct Group {
     pub(crate) field: FieldId,
     pub(crate) case: Case,
     pub(crate) exact: hashbrown::HashMap<Box<str>, Vec<TestId>>,
-    /// Texts that a value must start with, by their first byte.
-    starts: hashbrown::HashMap<u8, Vec<(Box<str>, TestId)>>,
+    /// Texts that a value must start with, by their first bytes.
+    starts: hashbrown::HashMap<[u8; HEAD], Vec<(Box<str>, TestId)>>,
+    /// Those that are shorter than that.
+    short_starts: Vec<(Box<str>, TestId)>,
     /// Texts that a value must hold or end with.
     pub(crate) parts: Vec<(Part, TestId)>,
     pub(crate) automaton: Option<AhoCorasick>,
     pub(crate) wild: Vec<(Pattern, TestId)>,
     texts: Vec<Box<str>>,
 }
+
+/// Bytes by which texts that a value must start with are looked up.
+const HEAD: usize = 6;
+
+/// Values that most events have: a test of one brings up rules for little.
+const COMMON: [&str; 12] = [
+    "allowed",
+    "serviceaccount",
+    "node",
+    "get",
+    "list",
+    "watch",
+    "update",
+    "patch",
+    "kube-system",
+    "system:authenticated",
+    "responsecomplete",
+    "200",
+];
 
 /// Where in a value a part must stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +88,8 @@ pub(crate) struct Tests {
     by_predicate: HashMap<Predicate, TestId>,
     by_patterns: HashMap<(GroupId, Vec<Pattern>), TestId>,
     by_field: HashMap<(FieldId, Case), GroupId>,
+    /// Tests that most events pass.
+    common: std::collections::HashSet<TestId>,
 }
 
 impl Tests {
@@ -86,6 +109,11 @@ impl Tests {
         self.groups.len()
     }
 
+    /// Whether most events pass a test.
+    pub(crate) fn is_common(&self, test: TestId) -> bool {
+        self.common.contains(&test)
+    }
+
     pub(crate) fn field(&self, test: TestId) -> FieldId {
         match self.plan(test) {
             Plan::Grouped(group) => self.group(*group).field,
@@ -102,6 +130,10 @@ impl Tests {
             return *id;
         }
         let id = self.add(Plan::Grouped(group));
+        let is_common = |pattern: &Pattern| matches!(pattern, Pattern::Exact(text) if COMMON.contains(&&**text));
+        if patterns.iter().any(is_common) {
+            self.common.insert(id);
+        }
         for pattern in &patterns {
             self.groups[group.index()].add(pattern.clone(), id);
         }
@@ -140,6 +172,7 @@ impl Tests {
             case,
             exact: hashbrown::HashMap::new(),
             starts: hashbrown::HashMap::new(),
+            short_starts: Vec::new(),
             parts: Vec::new(),
             automaton: None,
             wild: Vec::new(),
@@ -183,7 +216,10 @@ impl Group {
                 return;
             }
             Pattern::Prefix(text) if !text.is_empty() => {
-                self.starts.entry(text.as_bytes()[0]).or_default().push((text, test));
+                match text.as_bytes().first_chunk::<HEAD>() {
+                    Some(head) => self.starts.entry(*head).or_default().push((text, test)),
+                    None => self.short_starts.push((text, test)),
+                }
                 return;
             }
             // Nothing at the start is nothing anywhere.
@@ -204,9 +240,9 @@ impl Group {
     }
 
     fn each_start(&self, value: &str, hit: &mut impl FnMut(TestId)) {
-        let first = value.as_bytes().first();
-        let same_first = first.and_then(|first| self.starts.get(first)).into_iter().flatten();
-        for (_, test) in same_first.filter(|(text, _)| value.starts_with(&**text)) {
+        let head = value.as_bytes().first_chunk::<HEAD>().filter(|_| !self.starts.is_empty());
+        let same_head = head.and_then(|head| self.starts.get(head)).into_iter().flatten();
+        for (_, test) in same_head.chain(&self.short_starts).filter(|(text, _)| value.starts_with(&**text)) {
             hit(*test);
         }
     }
