@@ -42,6 +42,16 @@ impl Pattern {
         Self::new([Piece::Text(text.into())])
     }
 
+    /// A pattern in which every `*` and `?` is a wildcard.
+    pub fn with_wildcards(text: &str) -> Self {
+        let piece = |c| match c {
+            '*' => Piece::Many,
+            '?' => Piece::One,
+            c => Piece::Text(String::from(c)),
+        };
+        Self::new(text.chars().map(piece))
+    }
+
     /// The parts in order.
     pub fn pieces(&self) -> &[Piece] {
         &self.pieces
@@ -251,14 +261,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn glob(text: &str) -> Pattern {
-        Pattern::new(text.chars().map(|c| match c {
-            '*' => Piece::Many,
-            '?' => Piece::One,
-            c => Piece::Text(c.to_string()),
-        }))
-    }
-
     #[test]
     fn whole_values() {
         for (pattern, text, wanted) in [
@@ -275,7 +277,7 @@ mod tests {
             ("", "", true),
             ("*", "", true),
         ] {
-            assert_eq!(glob(pattern).matches(text), wanted, "{pattern} {text}");
+            assert_eq!(Pattern::with_wildcards(pattern).matches(text), wanted, "{pattern} {text}");
         }
     }
 
@@ -296,7 +298,7 @@ mod tests {
             ("kubectl get", "kubectl get pods", true),
             ("é", "aé", false),
         ] {
-            assert_eq!(glob(pattern).found_in(text), wanted, "{pattern} {text}");
+            assert_eq!(Pattern::with_wildcards(pattern).found_in(text), wanted, "{pattern} {text}");
         }
     }
 
@@ -309,7 +311,7 @@ mod tests {
             ("?", vec![]),
             ("x_1", vec!["x_1"]),
         ] {
-            assert_eq!(glob(pattern).sure_words(), wanted, "{pattern}");
+            assert_eq!(Pattern::with_wildcards(pattern).sure_words(), wanted, "{pattern}");
         }
     }
 
@@ -328,12 +330,12 @@ mod tests {
         #[test]
         fn matching_is_the_naive_matching(pattern in "[abA é*?]{0,8}", text in "[abB é]{0,12}") {
             let chars: (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-            prop_assert_eq!(glob(&pattern).matches(&text), naive(&chars.0, &chars.1));
+            prop_assert_eq!(Pattern::with_wildcards(&pattern).matches(&text), naive(&chars.0, &chars.1));
         }
 
         #[test]
         fn found_texts_hold_the_sure_words(pattern in "[abc _é*?-]{0,8}", text in "[abc _é-]{0,16}") {
-            let pattern = glob(&pattern);
+            let pattern = Pattern::with_wildcards(&pattern);
             if pattern.found_in(&text) {
                 let words: Vec<String> = crate::words(&text).map(str::to_ascii_lowercase).collect();
                 for word in pattern.sure_words() {
