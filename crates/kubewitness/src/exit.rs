@@ -15,3 +15,13 @@ pub(crate) const DATA: u8 = 3;
 pub(crate) fn found(yes: bool) -> ExitCode {
     ExitCode::from(if yes { OK } else { NO })
 }
+
+/// The command line is wrong in a way that the parser cannot see: a query, a time, a name. Ends with [`USAGE`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// The code that an error ends with.
+pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
+    if error.is::<Usage>() { USAGE } else { DATA }
+}

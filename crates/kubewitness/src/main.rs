@@ -2,13 +2,22 @@
 //!
 //! `main` knows exit codes; `cli` is the table of commands; each command is a module of its name.
 
+mod backend;
 mod cli;
-mod config;
-mod connect;
-mod demo;
+mod deed;
 mod exit;
-mod import;
-mod serve;
+mod history;
+mod local;
+mod output;
+mod quarantine;
+mod record;
+mod remote;
+mod resource_name;
+mod search;
+mod source;
+mod tail;
+mod top;
+mod who;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

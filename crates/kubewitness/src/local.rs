@@ -1,0 +1,199 @@
+//! A data directory, read in place, also while a server writes it.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use audit::Format;
+use host::Host;
+use ledger::EntryView;
+use query::{Expr, Field, Query, Raw, Test};
+use store::{Column, FoundRow, GroupBy, Key, Payload, Scan, Value};
+use tlog::{LeafIndex, TreeSize};
+
+use crate::backend::{Ask, Backend, Found, Group, Order, RowSink};
+
+/// The store's directory in a data directory.
+pub(crate) const STORE: &str = "store";
+/// Rows that are fetched at once when there is no limit.
+const PAGE_ROWS: usize = 8192;
+
+/// The ledger, and the store with the entries that are in no segment yet.
+pub(crate) struct Local {
+    ledger: ledger::Reader,
+    store: store::Reader,
+}
+
+impl Local {
+    /// Opens a data directory to read.
+    pub(crate) fn open(host: &Host, directory: &Path) -> anyhow::Result<Self> {
+        let ledger = ledger::Reader::open(host, directory)?;
+        let store = store::Reader::open(&*host.disk, &directory.join(STORE))?;
+        ledger.set_archive(Arc::new(store.clone()));
+        let local = Self { ledger, store };
+        local.catch_up()?;
+        Ok(local)
+    }
+
+    /// Shows the store what the ledger has and no segment holds.
+    fn catch_up(&self) -> anyhow::Result<()> {
+        let start = LeafIndex::new(self.store.next());
+        let end = LeafIndex::new(self.ledger.size().get());
+        if start < end {
+            self.ledger.read(start..end, |entry| {
+                self.store.extend(&store_entry(&entry));
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Rows in order, page by page, so that memory stays bounded.
+    fn pages(
+        &self,
+        ask: &Ask<'_>,
+        show: &mut dyn FnMut(&FoundRow) -> anyhow::Result<ControlFlow<()>>,
+    ) -> anyhow::Result<()> {
+        let snapshot = self.store.snapshot();
+        let mut left = ask.limit.unwrap_or(usize::MAX);
+        let mut last: Option<(i64, u64)> = None;
+        while left > 0 {
+            let wanted = left.min(PAGE_ROWS);
+            let query = match last {
+                Some((time, index)) => ask.query.clone().and(Query { expr: after(ask.order, time, index) }),
+                None => ask.query.clone(),
+            };
+            let rows = snapshot.scan(&query, &scan(ask.order, wanted))?;
+            for row in &rows {
+                if show(row)?.is_break() {
+                    return Ok(());
+                }
+            }
+            last = rows.last().map(|row| (row.time, row.index));
+            left = if rows.len() < wanted { 0 } else { left - rows.len() };
+        }
+        Ok(())
+    }
+}
+
+fn scan(order: Order, limit: usize) -> Scan {
+    let order = match order {
+        Order::Newest => store::Order::Newest,
+        Order::Oldest => store::Order::Oldest,
+    };
+    let columns = vec![Column::Received, Column::Cluster, Column::Format];
+    Scan { limit, order, columns, payload: Payload::With }
+}
+
+/// Rows that come after one in the order.
+fn after(order: Order, time: i64, index: u64) -> Expr {
+    let index = i64::try_from(index).unwrap_or(i64::MAX);
+    let range = |value: i64| match order {
+        Order::Newest => query::Range { low: None, high: Some(value - 1) },
+        Order::Oldest => query::Range { low: Some(value + 1), high: None },
+    };
+    let within = |field, range| Expr::field(field, Test::Within(range));
+    let same_time = within(Field::Time, query::Range::exactly(time));
+    let later_place = within(Field::Index, range(index));
+    Expr::or([within(Field::Time, range(time)), Expr::and([same_time, later_place])])
+}
+
+fn row_json(row: &FoundRow, raw: Raw) -> Vec<u8> {
+    let format = row.text(Column::Format).unwrap_or_default();
+    let entry = query::Entry {
+        index: row.index,
+        received: row.integer(Column::Received).unwrap_or(row.time),
+        cluster: row.text(Column::Cluster).unwrap_or_default(),
+        format: Format::ALL.into_iter().find(|known| known.name() == format).unwrap_or(Format::Quarantine),
+        payload: row.payload().unwrap_or_default(),
+    };
+    entry.with_row(|row| row.to_json(raw))
+}
+
+impl Backend for Local {
+    fn search(&self, ask: &Ask<'_>, sink: &mut RowSink<'_>) -> anyhow::Result<()> {
+        self.pages(ask, &mut |row| sink(&row_json(row, ask.raw)))
+    }
+
+    fn group(&self, query: &Query, by: &[Field]) -> anyhow::Result<Vec<Group>> {
+        let column = |field: &Field| {
+            Column::from_name(field.column()).with_context(|| format!("`{}` cannot be counted by", field.name()))
+        };
+        let keys = by.iter().map(|field| column(field).map(Key::Column)).collect::<Result<_, _>>()?;
+        let by = GroupBy { keys, distinct: None, sum: Some(Column::Size) };
+        let groups = self.store.snapshot().group_by(query, &by)?;
+        Ok(groups.groups.into_iter().map(group).collect())
+    }
+
+    fn get(&self, index: u64) -> anyhow::Result<Option<Found>> {
+        if index >= self.ledger.size().get() {
+            return Ok(None);
+        }
+        let entry = self.ledger.get(LeafIndex::new(index))?;
+        let (row, defect) =
+            query_entry(&entry.view()).with_row(|row| (row.to_json(Raw::With), row.defect.map(str::to_owned)));
+        Ok(Some(Found { row, payload: entry.payload, defect }))
+    }
+
+    fn end(&self) -> anyhow::Result<u64> {
+        Ok(self.ledger.size().get())
+    }
+
+    fn follow(
+        &self,
+        query: &Query,
+        from: u64,
+        wait: Duration,
+        raw: Raw,
+        sink: &mut RowSink<'_>,
+    ) -> anyhow::Result<u64> {
+        let size = self.ledger.wait_for(TreeSize::new(from.saturating_add(1)), wait)?.get();
+        if size <= from {
+            return Ok(from);
+        }
+        let mut result = Ok(ControlFlow::Continue(()));
+        self.ledger.read(LeafIndex::new(from)..LeafIndex::new(size), |entry| {
+            result = query_entry(&entry).with_row(|row| match query.matches(row) {
+                true => sink(&row.to_json(raw)),
+                false => Ok(ControlFlow::Continue(())),
+            });
+            if matches!(result, Ok(ControlFlow::Continue(()))) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        result.map(|_| size)
+    }
+}
+
+fn group(group: store::Group) -> Group {
+    let value = |value: Value| match value {
+        Value::Absent => None,
+        Value::Integer(value) => Some(value.to_string()),
+        Value::Text(text) => Some(text.to_string()),
+    };
+    Group {
+        values: group.keys.into_iter().map(value).collect(),
+        count: group.count,
+        bytes: group.sum.try_into().unwrap_or(0),
+        first: group.first,
+        last: group.last,
+    }
+}
+
+fn format(code: u8) -> Format {
+    Format::from_code(code).unwrap_or(Format::Quarantine)
+}
+
+fn query_entry<'e>(entry: &EntryView<'e>) -> query::Entry<'e> {
+    let EntryView { index, received, cluster, payload, .. } = *entry;
+    query::Entry { index: index.get(), received, cluster, format: format(entry.format), payload }
+}
+
+fn store_entry<'e>(entry: &EntryView<'e>) -> store::Entry<'e> {
+    let EntryView { index, received, cluster, payload, .. } = *entry;
+    store::Entry { index: index.get(), received, cluster, format: format(entry.format), payload }
+}
