@@ -237,6 +237,19 @@ fn conditions() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn macros_cannot_nest_without_end() {
+    let mut text = String::from("- macro: m0\n  condition: ka.verb=get\n");
+    for i in 1..300 {
+        let inner = format!("{}m{}{}", "(ka.verb=get or (ka.verb=put and ".repeat(40), i - 1, "))".repeat(40));
+        text.push_str(&format!("- macro: m{i}\n  condition: {inner}\n"));
+    }
+    text.push_str("- rule: r\n  desc: d\n  source: k8s_audit\n  priority: INFO\n  output: o\n  condition: m299\n");
+    let loaded = load_falco(&[Source::new("t", text)]);
+    assert!(loaded.rules.is_empty());
+    assert!(loaded.problems.iter().any(|p| p.what.contains("nested deeper than the limit")), "{:?}", loaded.problems);
+}
+
 /// Files that change what others define, and the rules with their conditions' effect on [`EVENT`].
 #[test]
 fn later_files_change_earlier_ones() {

@@ -7,7 +7,7 @@ use crate::condition::Order;
 use crate::problem::{Fault, Place};
 
 /// Most parentheses and negations that may stand inside one another.
-const DEPTH_MAX: usize = 300;
+const DEPTH_MAX: usize = 100;
 /// Longest condition after lists are put in, in bytes.
 const CONDITION_BYTES_MAX: usize = 1 << 20;
 

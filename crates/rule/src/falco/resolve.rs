@@ -14,6 +14,8 @@ use crate::rule::{self, Flavour, Loaded, Origin, Priority, Rule};
 
 /// Most tests of one condition after its macros are put in.
 const TESTS_MAX: usize = 50_000;
+/// Deepest nesting of one condition after its macros are put in.
+const DEPTH_MAX: usize = 128;
 /// Longest text of one list after the lists in it are put in.
 const LIST_BYTES_MAX: usize = 1 << 20;
 
@@ -155,7 +157,7 @@ impl Resolver<'_> {
         let text = exception::with_exceptions(&raw.condition.text, &raw.exceptions)?;
         let text = put_in_lists(&text, &self.lists, raw.seen.last);
         let tree = grammar::parse(&text, raw.condition.place)?;
-        let mut expansion = Expansion { resolver: self, raw, open: Vec::new(), tests: 0 };
+        let mut expansion = Expansion { resolver: self, raw, open: Vec::new(), tests: 0, depth: 0 };
         expansion.expand(&tree, raw.seen)
     }
 }
@@ -166,11 +168,23 @@ struct Expansion<'e> {
     raw: &'e RawRule,
     open: Vec<&'e str>,
     tests: usize,
+    depth: usize,
 }
 
 impl<'e> Expansion<'e> {
     /// `user` is when that which holds the tree was seen.
     fn expand(&mut self, tree: &Tree, user: Seen) -> Result<Condition, Fault> {
+        if self.depth == DEPTH_MAX {
+            let what = format!("nested deeper than the limit of {DEPTH_MAX} with its macros");
+            return Err(Fault::error(self.raw.condition.place, what));
+        }
+        self.depth += 1;
+        let condition = self.expand_tree(tree, user);
+        self.depth -= 1;
+        condition
+    }
+
+    fn expand_tree(&mut self, tree: &Tree, user: Seen) -> Result<Condition, Fault> {
         let place = self.raw.condition.place;
         match tree {
             Tree::All(parts) => Ok(Condition::all(self.expand_each(parts, user)?)),
@@ -195,7 +209,6 @@ impl<'e> Expansion<'e> {
     }
 
     fn expand_macro(&mut self, name: &str, user: Seen) -> Result<Condition, Fault> {
-        const DEPTH_MAX: usize = 64;
         let place = self.raw.condition.place;
         let resolver = self.resolver;
         let Some(known) = resolver.macros.get(name).filter(|known| known.seen.first < user.last) else {
@@ -205,8 +218,8 @@ impl<'e> Expansion<'e> {
         let Some(tree) = resolver.trees.get(name) else {
             return Err(Fault::error(place, format!("the macro `{name}` could not be read")));
         };
-        if self.open.contains(&name) || self.open.len() >= DEPTH_MAX {
-            return Err(Fault::error(place, format!("the macro `{name}` uses itself, or macros nest too deep")));
+        if self.open.contains(&name) {
+            return Err(Fault::error(place, format!("the macro `{name}` uses itself")));
         }
         self.open.push(&known.name);
         let condition = self.expand(tree, known.seen);
