@@ -5,12 +5,14 @@
 //! - [`load_falco`] reads Falco's k8s-audit rule files in load order, with lists, macros, exceptions and overrides.
 //! - [`RuleSet::compile`] makes what was [`Loaded`] ready; a [`Matcher`] for each thread matches single events.
 //! - [`RuleSet::why`] tells which conditions decided a match, [`field_values`] reads a field of an event.
+//! - [`RuleSet::check`] finds rules that can never match, [`RuleSet::differences`] where Falco's own evaluation differs.
 //! - [`builtin`] are the rules that come with the product.
 //!
 //! Does not know what came before an event: correlations, first-seen and once-per-request are for who keeps state. Does
 //! not know files, clocks or how a finding is told.
 
 mod builtin;
+mod check;
 mod condition;
 mod extension;
 mod falco;
@@ -27,6 +29,7 @@ mod words;
 mod yaml;
 
 pub use builtin::{Translation, builtin, load_builtin, translation};
+pub use check::Difference;
 pub use condition::{
     Case, Condition, Expression, Float, Order, Pattern, Piece, Predicate, REGEX_BYTES_MAX, REGEX_TEXT_MAX, Relation,
     Sense, Test, TimePart, Truth,

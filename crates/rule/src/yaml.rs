@@ -2,7 +2,6 @@
 //!
 //! Scalars keep their text as written (`00000429` stays that); what a plain scalar means is asked of it.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
@@ -85,13 +84,6 @@ impl Node {
         match self.text()? {
             "true" | "True" | "TRUE" => Some(true),
             "false" | "False" | "FALSE" => Some(false),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn integer(&self) -> Option<i64> {
-        match &self.value {
-            Value::Scalar { text, plain: true } => text.parse().ok(),
             _ => None,
         }
     }
@@ -311,16 +303,4 @@ fn count(node: &Node) -> usize {
         Value::List(items) => items.iter().map(count).sum(),
         Value::Map(entries) => entries.iter().map(|(key, value)| count(key) + count(value)).sum(),
     }
-}
-
-/// Quotes `text` for YAML if it would not be read back as the same string.
-pub(crate) fn quote(text: &str) -> Cow<'_, str> {
-    let safe = !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'_' | b'-'))
-        && text.as_bytes()[0].is_ascii_alphabetic()
-        && !matches!(
-            text.to_ascii_lowercase().as_str(),
-            "null" | "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n"
-        );
-    if safe { Cow::Borrowed(text) } else { Cow::Owned(format!("'{}'", text.replace('\'', "''"))) }
 }

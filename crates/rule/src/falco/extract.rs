@@ -98,7 +98,7 @@ pub(crate) fn values<'a>(
             pod::elements(json, index, found);
         }
         Extract::Annotation(key) => {
-            event.annotations.and_then(|a| a.get(key)).into_iter().for_each(|v| found(Value::Json(v)))
+            event.annotations.and_then(|a| a.get(key)).into_iter().for_each(|v| found(Value::Json(v)));
         }
         Extract::UriParameter => {
             let mut first = None;

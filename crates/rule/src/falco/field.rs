@@ -159,6 +159,7 @@ impl FalcoField {
             Self::Pointer(pointer) if !pointer.contains(['~', '.']) => {
                 Some((pointer.trim_start_matches('/').replace('/', "."), false))
             }
+            Self::Time => Some(("stageTimestamp".to_owned(), false)),
             Self::Ka { row, argument: None, fidelity } => {
                 let known = &extract::TABLE[usize::from(*row)];
                 let extract =

@@ -67,7 +67,7 @@ pub(crate) fn containers<'a>(
         match of {
             Of::Key(key) => container.get(key).into_iter().for_each(|value| found(Value::Json(value))),
             Of::Repository => {
-                container.get("image").into_iter().for_each(|image| text(repository(&image.display()).to_owned()))
+                container.get("image").into_iter().for_each(|image| text(repository(&image.display()).to_owned()));
             }
             Of::RepositoryCutAtFirstColon => {
                 container
@@ -128,7 +128,7 @@ pub(crate) fn volumes<'a>(event: &Event<'a>, of: Volume, index: Option<usize>, f
     for volume in items(event, "volumes", index) {
         match of {
             Volume::HostPath => {
-                volume.path(&["hostPath", "path"]).into_iter().for_each(|path| found(Value::Json(path)))
+                volume.path(&["hostPath", "path"]).into_iter().for_each(|path| found(Value::Json(path)));
             }
             Volume::FlexDriver => {
                 volume.path(&["flexVolume", "driver"]).into_iter().for_each(|driver| found(Value::Json(driver)));

@@ -63,7 +63,7 @@ impl Transformer {
                     Argument::Text(text) => texts.push(text.to_string()),
                     Argument::List(items) => texts.extend(items.iter().map(|item| item.to_string())),
                     Argument::Field(field) => {
-                        field.values(event, &mut |value| texts.push(value.display().into_owned()))
+                        field.values(event, &mut |value| texts.push(value.display().into_owned()));
                     }
                 }
             }
@@ -76,7 +76,7 @@ impl Transformer {
             Self::ToUpper => values.iter().for_each(|value| text(value.to_uppercase())),
             Self::Base64 => values.iter().filter_map(|value| decoded(value)).for_each(text),
             Self::BaseName => {
-                values.iter().for_each(|value| text(value.rsplit('/').next().unwrap_or_default().to_owned()))
+                values.iter().for_each(|value| text(value.rsplit('/').next().unwrap_or_default().to_owned()));
             }
             Self::Length => match arguments {
                 [Argument::Field(field)] if field.is_list() => text(values.len().to_string()),

@@ -9,6 +9,15 @@ use crate::field::Field;
 pub(super) fn check(check: &Check) -> Result<Condition, String> {
     let of = |test: Test| Condition::Test(Predicate { field: Field::Falco(check.field.clone()), test });
     match (check.operator, &check.operand) {
+        // These two are how rule sets write "always" and "never": the time need not be worked out for them.
+        (Operator::Exists, _) if check.field == FalcoField::RawTime => {
+            Ok(Condition::Test(Predicate { field: Field::Falco(FalcoField::Time), test: Test::Exists }))
+        }
+        (Operator::Text(TextOperator::Equals, _), Operand::Text(zero))
+            if check.field == FalcoField::RawTime && zero == "0" =>
+        {
+            Ok(Condition::Always(Truth::False))
+        }
         (Operator::Exists, _) => Ok(of(Test::Exists)),
         (_, Operand::List(items)) if items.is_empty() => Ok(Condition::Always(Truth::False)),
         (operator, Operand::Field(other)) => {

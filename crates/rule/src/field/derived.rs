@@ -137,13 +137,13 @@ fn joined<'a>(parts: impl Iterator<Item = String>) -> Cow<'a, str> {
 }
 
 fn outcome(event: &Event<'_>) -> Option<&'static str> {
-    let forbidden = event.decision().is_some_and(|decision| decision == "forbid");
+    let forbidden = || event.decision().is_some_and(|decision| decision == "forbid");
     match (event.code(), event.stage()) {
         (Some(401 | 403), _) => Some("denied"),
         (_, Some(Stage::Panic)) => Some("failed"),
         (Some(400..), _) => Some("failed"),
         (Some(_), _) => Some("allowed"),
-        (None, _) if forbidden => Some("denied"),
+        (None, _) if forbidden() => Some("denied"),
         (None, Some(Stage::ResponseStarted | Stage::ResponseComplete)) if event.decision().is_some() => Some("allowed"),
         (None, _) => None,
     }
@@ -229,7 +229,7 @@ fn is_apply(event: &Event<'_>) -> bool {
 }
 
 fn claimed<'a>(event: &Event<'a>) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
-    let before_last = event.source_ips().count().saturating_sub(1);
+    let before_last = event.source_ips.into_iter().flat_map(Json::elements).count().saturating_sub(1);
     event.source_ips().take(before_last)
 }
 

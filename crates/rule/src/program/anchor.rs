@@ -25,6 +25,9 @@ pub(crate) fn anchor_of(node: NodeId, nodes: &Nodes, tests: &Tests, fields: &Fie
     }
 }
 
+/// What it costs to be brought up by a test that most events pass.
+const COMMON_COST: u32 = 100;
+
 enum Found {
     None,
     Tests(Vec<TestId>, u32),
@@ -35,7 +38,9 @@ fn find(node: NodeId, nodes: &Nodes, tests: &Tests, fields: &Fields) -> Found {
         Node::Always(Truth::True) | Node::Stage(_) | Node::Not(_) => Found::None,
         Node::Always(_) => Found::Tests(Vec::new(), 0),
         Node::Test(test) => match (tests.plan(*test), fields.anchor_cost(tests.field(*test))) {
-            (Plan::Grouped(_), Some(cost)) => Found::Tests(vec![*test], cost),
+            (Plan::Grouped(_), Some(cost)) => {
+                Found::Tests(vec![*test], if tests.is_common(*test) { cost + COMMON_COST } else { cost })
+            }
             _ => Found::None,
         },
         Node::All(parts) => {

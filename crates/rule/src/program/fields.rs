@@ -129,7 +129,7 @@ const KNOWN: [(&str, Accessor); 41] = [
     ("impersonatedUser", |e| e.json.get("impersonatedUser")),
     ("objectRef", |e| e.json.get("objectRef")),
     ("responseStatus", |e| e.json.get("responseStatus")),
-    ("stageTimestamp", |e| e.json.get("stageTimestamp")),
+    ("stageTimestamp", |e| e.stage_timestamp),
     ("timestamp", |e| e.json.get("timestamp")),
 ];
 

@@ -48,6 +48,7 @@ impl Program {
             wholes.push((u32::try_from(at).unwrap_or(u32::MAX), program.nodes.all(vec![stage, condition])));
         }
         program.tests.finish();
+        program.nodes.finish(&program.tests, &program.fields);
         program.anchored = vec![None; program.tests.len()];
         for (rule, whole) in &wholes {
             program.nodes.count_conjuncts(*whole);

@@ -150,6 +150,20 @@ impl Nodes {
         nodes
     }
 
+    /// Puts the parts of every condition in the order in which they are best asked.
+    pub(crate) fn finish(&mut self, tests: &Tests, fields: &Fields) {
+        // A part has a lower id than what it is part of.
+        let mut costs: Vec<u32> = Vec::with_capacity(self.nodes.len());
+        for at in 0..self.nodes.len() {
+            if let Node::All(parts) | Node::Any(parts) = &mut self.nodes[at] {
+                parts.sort_by_key(|part| (costs[part.index()], *part));
+            }
+            let cost = self.cost(NodeId(u32::try_from(at).unwrap_or(u32::MAX)), tests, fields);
+            costs.push(cost);
+        }
+        self.by_node = HashMap::new();
+    }
+
     /// Counts what a rule needs, so that what many need can be asked first.
     pub(crate) fn count_conjuncts(&mut self, whole: NodeId) {
         match self.nodes[whole.index()].clone() {

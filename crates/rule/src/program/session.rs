@@ -65,8 +65,7 @@ impl Scratch {
         patched.clear();
         field::patched_specs(event, &mut patched);
         let cells = recycled(std::mem::take(&mut self.cells));
-        let mut session =
-            Session { program, event: *event, patched: &patched, cells, scratch: self, hidden: [None; 4] };
+        let mut session = Session { program, event, patched: &patched, cells, scratch: self, hidden: [None; 4] };
         session.run(found);
         let cells = session.cells;
         self.cells = recycled(cells);
@@ -98,7 +97,7 @@ fn recycled<'to>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'to>> {
 
 struct Session<'p, 'e, 's> {
     program: &'p Program,
-    event: Event<'e>,
+    event: &'p Event<'e>,
     patched: &'e [u8],
     cells: Vec<Cell<'e>>,
     scratch: &'s mut Scratch,
@@ -151,7 +150,7 @@ impl<'e> Session<'_, 'e, '_> {
         let program = self.program;
         let truth = match program.nodes.get(id) {
             Node::Always(truth) => *truth,
-            Node::Stage(stages) => Truth::known(stages.hold(&self.event)),
+            Node::Stage(stages) => Truth::known(stages.hold(self.event)),
             Node::Test(test) => self.test(*test),
             Node::Not(inner) => !self.node(*inner),
             Node::All(parts) => self.all(parts),
@@ -219,13 +218,13 @@ impl<'e> Session<'_, 'e, '_> {
     }
 
     fn is_hidden(&mut self, part: Part) -> bool {
-        let event = &self.event;
+        let event = self.event;
         *self.hidden[part as usize].get_or_insert_with(|| field::is_hidden(event, part))
     }
 
     fn alone(&mut self, field: FieldId, test: &Test, predicate: &crate::condition::Predicate) -> Truth {
         if matches!(test, Test::Compare(..)) {
-            return naive::test(predicate, &self.event);
+            return naive::test(predicate, self.event);
         }
         let first = self.field(field);
         let every = matches!(test, Test::AllWithin(_) | Test::Every(_));
@@ -296,12 +295,12 @@ impl<'e> Session<'_, 'e, '_> {
         let program = self.program;
         match program.fields.plan(id) {
             FieldPlan::Spread(accessor) => {
-                if let Some(json) = accessor(&self.event) {
+                if let Some(json) = accessor(self.event) {
                     self.spread(json, 0, &mut slot);
                 }
             }
             FieldPlan::Whole(accessor) => {
-                if let Some(json) = accessor(&self.event).filter(|json| !json.is_null()) {
+                if let Some(json) = accessor(self.event).filter(|json| !json.is_null()) {
                     self.push(Held::Json(json), &mut slot);
                 }
             }
@@ -319,7 +318,7 @@ impl<'e> Session<'_, 'e, '_> {
             }
             FieldPlan::Other(field) => {
                 let event = self.event;
-                field::walk_values(&event, field, &mut |value| self.hold(value, &mut slot));
+                field::walk_values(event, field, &mut |value| self.hold(value, &mut slot));
             }
         }
         self.scratch.fields[id.index()] = slot;
@@ -382,7 +381,7 @@ impl<'e> Session<'_, 'e, '_> {
         self.scratch.keys[id.index()] = Slot { now: self.scratch.now, first: 0, last: 0 };
         match origin {
             Origin::Known(accessor) => {
-                if let Some(json) = accessor(&self.event) {
+                if let Some(json) = accessor(self.event) {
                     self.put(id, json);
                 }
             }
@@ -392,7 +391,7 @@ impl<'e> Session<'_, 'e, '_> {
                 }
             }
             Origin::Pods => {
-                if let Some(spec) = field::pod_spec(&self.event) {
+                if let Some(spec) = field::pod_spec(self.event) {
                     self.put(id, spec);
                 }
                 for spec in Json::whole(self.patched).into_iter().flat_map(Json::elements) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
+use aho_corasick::AhoCorasick;
 
 use super::fields::FieldId;
 use crate::condition::{Case, Pattern, Predicate, Test};
@@ -44,16 +44,35 @@ pub(crate) struct Group {
     pub(crate) field: FieldId,
     pub(crate) case: Case,
     pub(crate) exact: hashbrown::HashMap<Box<str>, Vec<TestId>>,
-    /// Texts that a value must start with.
-    starts: Vec<TestId>,
-    start_automaton: Option<AhoCorasick>,
-    start_texts: Vec<Box<str>>,
+    /// Texts that a value must start with, by their first bytes.
+    starts: hashbrown::HashMap<[u8; HEAD], Vec<(Box<str>, TestId)>>,
+    /// Those that are shorter than that.
+    short_starts: Vec<(Box<str>, TestId)>,
     /// Texts that a value must hold or end with.
     pub(crate) parts: Vec<(Part, TestId)>,
     pub(crate) automaton: Option<AhoCorasick>,
     pub(crate) wild: Vec<(Pattern, TestId)>,
     texts: Vec<Box<str>>,
 }
+
+/// Bytes by which texts that a value must start with are looked up.
+const HEAD: usize = 6;
+
+/// Values that most events have: a test of one brings up rules for little.
+const COMMON: [&str; 12] = [
+    "allowed",
+    "serviceaccount",
+    "node",
+    "get",
+    "list",
+    "watch",
+    "update",
+    "patch",
+    "kube-system",
+    "system:authenticated",
+    "responsecomplete",
+    "200",
+];
 
 /// Where in a value a part must stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +88,8 @@ pub(crate) struct Tests {
     by_predicate: HashMap<Predicate, TestId>,
     by_patterns: HashMap<(GroupId, Vec<Pattern>), TestId>,
     by_field: HashMap<(FieldId, Case), GroupId>,
+    /// Tests that most events pass.
+    common: std::collections::HashSet<TestId>,
 }
 
 impl Tests {
@@ -88,6 +109,11 @@ impl Tests {
         self.groups.len()
     }
 
+    /// Whether most events pass a test.
+    pub(crate) fn is_common(&self, test: TestId) -> bool {
+        self.common.contains(&test)
+    }
+
     pub(crate) fn field(&self, test: TestId) -> FieldId {
         match self.plan(test) {
             Plan::Grouped(group) => self.group(*group).field,
@@ -104,6 +130,10 @@ impl Tests {
             return *id;
         }
         let id = self.add(Plan::Grouped(group));
+        let is_common = |pattern: &Pattern| matches!(pattern, Pattern::Exact(text) if COMMON.contains(&&**text));
+        if patterns.iter().any(is_common) {
+            self.common.insert(id);
+        }
         for pattern in &patterns {
             self.groups[group.index()].add(pattern.clone(), id);
         }
@@ -141,9 +171,8 @@ impl Tests {
             field,
             case,
             exact: hashbrown::HashMap::new(),
-            starts: Vec::new(),
-            start_automaton: None,
-            start_texts: Vec::new(),
+            starts: hashbrown::HashMap::new(),
+            short_starts: Vec::new(),
             parts: Vec::new(),
             automaton: None,
             wild: Vec::new(),
@@ -186,11 +215,15 @@ impl Group {
                 self.wild.push((pattern, test));
                 return;
             }
-            Pattern::Prefix(text) => {
-                self.starts.push(test);
-                self.start_texts.push(text);
+            Pattern::Prefix(text) if !text.is_empty() => {
+                match text.as_bytes().first_chunk::<HEAD>() {
+                    Some(head) => self.starts.entry(*head).or_default().push((text, test)),
+                    None => self.short_starts.push((text, test)),
+                }
                 return;
             }
+            // Nothing at the start is nothing anywhere.
+            Pattern::Prefix(text) => (Part::Anywhere, text),
             Pattern::Suffix(text) => (Part::End, text),
             Pattern::Contains(text) => (Part::Anywhere, text),
         };
@@ -201,28 +234,16 @@ impl Group {
     fn finish(&mut self) {
         // Building fails only beyond limits that the size of rule files keeps far away; then each text is looked for by
         // itself.
-        if !self.start_texts.is_empty() {
-            let texts = self.start_texts.iter().map(|text| text.as_bytes());
-            self.start_automaton = AhoCorasick::builder().start_kind(StartKind::Anchored).build(texts).ok();
-        }
         if !self.texts.is_empty() {
             self.automaton = AhoCorasick::new(self.texts.iter().map(|text| text.as_bytes())).ok();
         }
     }
 
     fn each_start(&self, value: &str, hit: &mut impl FnMut(TestId)) {
-        let anchored = |automaton: &AhoCorasick, hit: &mut dyn FnMut(TestId)| {
-            let input = Input::new(value).anchored(Anchored::Yes);
-            let found = automaton.try_find_overlapping_iter(input).map_err(drop)?;
-            found.for_each(|found| hit(self.starts[found.pattern().as_usize()]));
-            Ok::<(), ()>(())
-        };
-        if self.start_automaton.as_ref().is_none_or(|automaton| anchored(automaton, hit).is_err()) {
-            for (text, test) in self.start_texts.iter().zip(&self.starts) {
-                if value.starts_with(&**text) {
-                    hit(*test);
-                }
-            }
+        let head = value.as_bytes().first_chunk::<HEAD>().filter(|_| !self.starts.is_empty());
+        let same_head = head.and_then(|head| self.starts.get(head)).into_iter().flatten();
+        for (_, test) in same_head.chain(&self.short_starts).filter(|(text, _)| value.starts_with(&**text)) {
+            hit(*test);
         }
     }
 

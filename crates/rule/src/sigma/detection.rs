@@ -207,7 +207,7 @@ fn rewritten(pieces: Vec<Piece>, rewritings: &[Rewriting], place: Place) -> Resu
     let Some(literal) = text::literal(&pieces) else {
         return Err(Fault::error(place, "a value with wildcards cannot be encoded"));
     };
-    let mut values = vec![literal.clone().into_bytes()];
+    let mut values = vec![literal.into_bytes()];
     for rewriting in rewritings {
         let rewrite = |value: Vec<u8>| -> Vec<Vec<u8>> {
             let as_text = String::from_utf8_lossy(&value);

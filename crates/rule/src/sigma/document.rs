@@ -205,8 +205,9 @@ impl<'d> Document<'d> {
         let mut used = BTreeSet::new();
         let parsed: Result<Vec<_>, _> =
             texts.iter().map(|text| expression::parse(text, written.place, &selections, &mut used)).collect();
+        let parsed = parsed?;
         self.warn_unused(block, &used);
-        Ok(Condition::any(parsed?))
+        Ok(Condition::any(parsed))
     }
 
     fn warn_unused(&mut self, block: &Node, used: &BTreeSet<String>) {

@@ -22,12 +22,14 @@ pub(super) fn parse(
     if text.len() > CONDITION_BYTES_MAX {
         return Err(Fault::error(place, format!("condition longer than the limit of {CONDITION_BYTES_MAX} bytes")));
     }
+    if text.contains('|') {
+        return Err(Fault::error(place, "aggregations in a condition are no longer Sigma: write a correlation"));
+    }
     let tokens = tokens(text, place)?;
     let mut parser = Parser { tokens, at: 0, place, selections, used, depth: 0, tests: 0 };
     let condition = parser.or()?;
     match parser.peek() {
         None => Ok(condition),
-        Some("|") => Err(Fault::error(place, "aggregations in a condition are no longer Sigma: write a correlation")),
         Some(token) => Err(Fault::error(place, format!("unexpected `{token}` in the condition"))),
     }
 }
@@ -36,7 +38,7 @@ fn tokens(text: &str, place: Place) -> Result<Vec<String>, Fault> {
     let mut tokens = Vec::new();
     let mut word = String::new();
     for character in text.chars() {
-        let alone = matches!(character, '(' | ')' | '|');
+        let alone = matches!(character, '(' | ')');
         if !alone && !character.is_whitespace() {
             if !character.is_alphanumeric() && !matches!(character, '_' | '-' | '*' | '.') {
                 return Err(Fault::error(place, format!("unexpected `{character}` in the condition")));
@@ -129,7 +131,7 @@ impl Parser<'_> {
                 self.at += 2;
                 self.quantified(&count)
             }
-            Some(name) if !matches!(name.to_ascii_lowercase().as_str(), ")" | "|" | "and" | "or" | "of" | "them") => {
+            Some(name) if !matches!(name.to_ascii_lowercase().as_str(), ")" | "and" | "or" | "of" | "them") => {
                 self.at += 1;
                 self.named(&name)
             }
