@@ -1,0 +1,91 @@
+//! `docs/rules/coverage.md` is what the rules say about themselves. `UPDATE_EXPECT=1 cargo test -p rule` rewrites it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use expect_test::expect_file;
+use rule::{Extension, Level, Loaded, load_builtin};
+
+/// One file of rules, as the page shows it.
+struct Entry<'r> {
+    name: String,
+    folder: String,
+    title: &'r str,
+    level: Level,
+    techniques: &'r [String],
+    extension: &'r Extension,
+}
+
+impl<'r> Entry<'r> {
+    fn new(file: &str, title: &'r str, level: Level, techniques: &'r [String], extension: &'r Extension) -> Self {
+        let path = Path::new(file);
+        let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let folder = text(path.parent().and_then(Path::file_name));
+        Self { name: text(path.file_stem()), folder, title, level, techniques, extension }
+    }
+}
+
+/// The rules that speak for themselves, and the correlations; not the rules that only feed a correlation.
+fn entries(loaded: &Loaded) -> Vec<Entry<'_>> {
+    let told = loaded.rules.iter().filter(|rule| !rule.extension.tests.is_empty());
+    let rules = told.map(|r| Entry::new(&r.file, &r.title, r.level, &r.techniques, &r.extension));
+    let metas = loaded.correlations.iter().map(|correlation| &correlation.meta);
+    let correlations = metas.map(|m| Entry::new(&m.file, &m.title, m.level, &m.techniques, &m.extension));
+    let mut entries: Vec<_> = rules.chain(correlations).collect();
+    entries.sort_by(|a, b| (&a.folder, &a.name).cmp(&(&b.folder, &b.name)));
+    entries
+}
+
+fn page(entries: &[Entry<'_>]) -> String {
+    let ideas: Vec<&str> = include_str!("data/ideas.txt").lines().collect();
+    let mut by_idea: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for entry in entries {
+        entry.extension.matrix.iter().for_each(|idea| by_idea.entry(*idea).or_default().push(&entry.name));
+    }
+    let mut page = format!(
+        "# What the built-in rules cover\n\nWritten by a test from the rules themselves; do not edit.\n\n{} rules cover {} of {} ideas that \
+         other tools detect; {} of them go beyond that list.\nIdeas that call for a learned profile are covered by first-seen \
+         or by a fixed threshold.\n\n## Rules\n\n\
+         | rule | says | level | ATT&CK | threat matrix | ideas |\n|---|---|---|---|---|---|\n",
+        entries.len(),
+        by_idea.len(),
+        ideas.len(),
+        entries.iter().filter(|entry| entry.extension.matrix.is_empty()).count(),
+    );
+    for entry in entries {
+        let numbers: Vec<String> = entry.extension.matrix.iter().map(ToString::to_string).collect();
+        let (name, folder, cells) = (&entry.name, &entry.folder, entry.extension.threat_matrix.join(" "));
+        let _ = writeln!(
+            page,
+            "| [{name}](../../crates/rule/rules/{folder}/{name}.yml) | {} | {} | {} | {cells} | {} |",
+            entry.title,
+            entry.level.name(),
+            entry.techniques.join(" "),
+            numbers.join(" "),
+        );
+    }
+    page.push_str("\n## Ideas\n\n| # | idea | rules |\n|---|---|---|\n");
+    for (number, idea) in (1..).zip(&ideas) {
+        let rules = by_idea.get(&number).map_or_else(|| "–".to_owned(), |rules| rules.join(", "));
+        let _ = writeln!(page, "| {number} | {idea} | {rules} |");
+    }
+    page
+}
+
+#[test]
+fn the_page_tells_what_the_rules_say() {
+    let loaded = load_builtin();
+    expect_file!["../../../docs/rules/coverage.md"].assert_eq(&page(&entries(&loaded)));
+}
+
+#[test]
+fn every_rule_has_tests_of_both_kinds_and_an_evasion() {
+    let loaded = load_builtin();
+    for entry in entries(&loaded) {
+        let tests = &entry.extension.tests;
+        let matches = tests.iter().filter(|test| test.expected == rule::Expected::Match).count();
+        let evasions = tests.iter().filter(|test| test.style == rule::Style::Evasion).count();
+        assert!(matches >= 2 && tests.len() - matches >= 2 && evasions >= 1, "{}", entry.name);
+    }
+}
