@@ -14,7 +14,7 @@ use audit::Event;
 use detect::{Detector, Observed};
 use finding::{Finding, Severity};
 use jiff::{SignedDuration, Timestamp};
-use rule::{Loaded, Options, Origin, RuleSet, Source, load_builtin, load_sigma};
+use rule::{Loaded, Options, Origin, RuleSet, Source, load_builtin, load_falco, load_sigma};
 use serde::Deserialize;
 
 /// Attacks that the built-in rules must find.
@@ -88,9 +88,9 @@ impl Outcome {
 }
 
 /// Prints the table, and fails if the built-in rules do not keep their promise.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     let lab = Lab::read()?;
-    let outcomes = [builtin(), sigma()?].map(|(origin, loaded)| lab.play(origin, loaded));
+    let outcomes = [builtin(), sigma()?, falco()?].map(|(origin, loaded)| lab.play(origin, loaded));
     let outcomes = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
     print_summary(&lab, &outcomes);
     print_attacks(&lab, &outcomes);
@@ -111,6 +111,11 @@ fn sigma() -> Result<(Origin, Loaded)> {
         loaded.extend(load_sigma(&source));
     }
     Ok((Origin::Sigma, loaded))
+}
+
+fn falco() -> Result<(Origin, Loaded)> {
+    let path = root().join("crates/rule/tests/data/falco/rules/k8s_audit_rules.yaml");
+    Ok((Origin::Falco, load_falco(&[source(&path)?])))
 }
 
 fn root() -> PathBuf {
