@@ -53,7 +53,7 @@ pub(crate) const DEEDS: [Deed; 20] = {
         deed(&["evicted"], &["create"], S::OneOf(&["eviction"])),
         deed(&["bound", "scheduled"], &["create"], S::OneOf(&["binding"])),
         deed(&["approved"], CHANGES, S::OneOf(&["approval"])),
-        deed(&["impersonated-token", "minted"], &["create"], S::OneOf(&["token"])),
+        deed(&["minted"], &["create"], S::OneOf(&["token"])),
         deed(&["touched", "used"], &[], S::Any),
     ]
 };
@@ -91,17 +91,17 @@ impl Deed {
     }
 }
 
-/// What a row says was done, in the past tense and with the object: `deleted deployment frontend in namespace web`.
-pub(crate) fn sentence(row: Record<'_>) -> String {
+/// What a row says was done, in the past tense and with the object: `deleted deployment frontend in namespace web`;
+/// and how it ended, for the end of the sentence: `, and was refused`.
+pub(crate) fn sentence(row: Record<'_>) -> (String, &'static str) {
     let (verb, subresource) = (row.text("verb"), row.text("subresource"));
-    let done = row.outcome() == Outcome::Done;
     let (past, plain) = words(&verb, &subresource);
     let object = object(row);
     match row.outcome() {
-        _ if done => format!("{past} {object}"),
-        Outcome::Refused => format!("tried to {plain} {object}, and was refused"),
-        Outcome::Failed => format!("tried to {plain} {object}, which failed"),
-        _ => format!("asked to {plain} {object}"),
+        Outcome::Done => (format!("{past} {object}"), ""),
+        Outcome::Refused => (format!("tried to {plain} {object}"), ", and was refused"),
+        Outcome::Failed => (format!("tried to {plain} {object}"), ", which failed"),
+        Outcome::Unknown => (format!("asked to {plain} {object}"), ", with an outcome that is not recorded"),
     }
 }
 
@@ -113,13 +113,14 @@ fn words(verb: &str, subresource: &str) -> (String, String) {
         ("portforward", _) => ("forwarded ports of", "forward ports of"),
         ("proxy", _) => ("sent a request through", "send a request through"),
         ("log", _) => ("read the logs of", "read the logs of"),
+        ("status", "update" | "patch") => ("updated the status of", "update the status of"),
         ("scale", "update" | "patch") => ("scaled", "scale"),
         ("eviction", _) => ("evicted", "evict"),
         ("binding", _) => ("scheduled", "schedule"),
         ("token", _) => ("made a token for", "make a token for"),
         ("ephemeralcontainers", _) => ("added a debug container to", "add a debug container to"),
         ("", "delete") => ("deleted", "delete"),
-        ("", "deletecollection") => ("deleted all of", "delete all of"),
+        ("", "deletecollection") => ("deleted all", "delete all"),
         ("", "create") => ("created", "create"),
         ("", "update") => ("updated", "update"),
         ("", "patch") => ("patched", "patch"),
@@ -177,7 +178,8 @@ mod tests {
                 "deleted namespace web",
             ),
         ] {
-            assert_eq!(sentence(Record::parse(row.as_bytes()).unwrap()), wanted);
+            let (deed, ending) = sentence(Record::parse(row.as_bytes()).unwrap());
+            assert_eq!(deed + ending, wanted);
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum OutputFormat {
     Json,
     /// One object a line, with the exact event in `raw`
     Ndjson,
-    /// RFC 4180, with a heading
+    /// RFC 4180, with a heading; every key, or those of --columns
     Csv,
     /// One list
     Yaml,
@@ -61,7 +61,7 @@ impl OutputArgs {
     }
 }
 
-/// A column of tables and CSV.
+/// A column of tables.
 #[derive(Clone)]
 pub(crate) struct Column {
     /// Heading, upper case in tables.
@@ -129,7 +129,7 @@ pub(crate) trait Printer {
     fn finish(&mut self) -> anyhow::Result<()>;
 }
 
-/// The printer of a format, writing to `out`. `columns` are those of tables; CSV has all of them.
+/// The printer of a format, writing to `out`. `columns` are those of tables; CSV has every key.
 pub(crate) fn printer<'o>(args: &OutputArgs, columns: &[Column], out: &'o mut dyn Write) -> Box<dyn Printer + 'o> {
     let zone = args.zone();
     let mut columns = columns.to_vec();
@@ -144,7 +144,7 @@ pub(crate) fn printer<'o>(args: &OutputArgs, columns: &[Column], out: &'o mut dy
         OutputFormat::Wide => Box::new(table::Table::new(columns, zone, None, out)),
         OutputFormat::Json => Box::new(json::Array::new(out)),
         OutputFormat::Ndjson => Box::new(json::Lines::new(out)),
-        OutputFormat::Csv => Box::new(csv::Csv::new(columns, out)),
+        OutputFormat::Csv => Box::new(csv::Csv::new(args.columns.clone(), out)),
         OutputFormat::Yaml => Box::new(json::Yaml::new(out)),
     }
 }

@@ -67,7 +67,8 @@ impl FilterArgs {
     /// The query of `text` and the flags.
     pub(crate) fn query(&self, text: &str, zone: &Zone) -> anyhow::Result<Query> {
         let context = context(zone);
-        let query = Query::parse(text, &context).map_err(|error| Usage(error.render(text)))?;
+        let query = Query::parse(text, &context)
+            .map_err(|error| Usage(format!("the query cannot be read\n{}", error.render(text))))?;
         Ok(query.and(self.rows(&context)?))
     }
 

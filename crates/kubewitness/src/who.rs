@@ -244,7 +244,8 @@ impl Answer<'_> {
             peer => format!(" from {peer}"),
         };
         let when = format!("{} {}", self.zone.show_micros(row.time()), self.zone.name(row.time()));
-        format!("{user} {} on {when}{with}{from}.", sentence(row))
+        let (deed, ending) = sentence(row);
+        format!("{user} {deed} on {when}{with}{from}{ending}.")
     }
 
     fn write_nothing_found(&self, out: &mut dyn Write) -> anyhow::Result<()> {

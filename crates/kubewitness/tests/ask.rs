@@ -65,23 +65,29 @@ fn check(arguments: &str, wanted: &Expect) {
 
 #[test]
 fn search_table() {
-    check("search|verb:delete,update -subresource:status|-o|table", &expect![[r#"
+    check(
+        "search|verb:delete,update -subresource:status|-o|table",
+        &expect![[r#"
         TIME                     USER                                                         VERB    RESOURCE     OBJECT          CODE  IP        AGENT
         2026-11-21 09:06:01.040  system:serviceaccount:kube-system:generic-garbage-collector  delete  pods         web/frontend-1  200   10.0.0.1  kube-controller-manager
         2026-11-21 09:06:00.040  bob                                                          delete  deployments  web/frontend    200   10.0.0.9  kubectl
         2026-11-21 09:03:00.040  alice                                                        update  deployments  web/frontend    200   10.0.0.9  kubectl
         2026-11-21 09:02:00.040  mallory                                                      update  deployments  web/frontend    403   10.0.0.9  kubectl
         --- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn search_wide_shows_where_the_log_can_lie() {
-    check("search|code:403 resource:secrets|-o|wide", &expect![[r#"
+    check(
+        "search|code:403 resource:secrets|-o|wide",
+        &expect![[r#"
         TIME                     CLUSTER  INDEX  USER     VERB  RESOURCE  OBJECT  CODE  IP         AGENT  STAGE             LEVEL     GROUPS                AUDITID                               TRUST
         2026-11-21 09:05:00.040  lab      9      mallory  list  secrets           403   10.0.0.66  curl   ResponseComplete  Metadata  system:authenticated  00000000-0000-4000-8000-000000000010  claimed-ip
         --- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -108,13 +114,18 @@ fn search_is_ndjson_with_the_exact_event_when_piped() {
 
 #[test]
 fn search_csv_json_yaml() {
-    check("search|user:bob -verb:create|-o|csv|--columns|time,user,verb,code", &expect![[r#"
+    check(
+        "search|user:bob -verb:create|-o|csv|--columns|time,user,verb,code",
+        &expect![[r#"
         time,user,verb,code
         2026-11-21T09:06:00.040000Z,bob,delete,200
         2026-11-21T09:01:00.040000Z,bob,patch,200
         --- exit 0
-    "#]]);
-    check("search|user:alice verb:create|-o|json", &expect![[r#"
+    "#]],
+    );
+    check(
+        "search|user:alice verb:create|-o|json",
+        &expect![[r#"
         [
           {
             "cluster": "lab",
@@ -143,8 +154,11 @@ fn search_csv_json_yaml() {
           }
         ]
         --- exit 0
-    "#]]);
-    check("search|user:alice verb:create|-o|yaml", &expect![[r#"
+    "#]],
+    );
+    check(
+        "search|user:alice verb:create|-o|yaml",
+        &expect![[r#"
         - cluster: lab
           index: 0
           time: 2026-11-21T09:00:00.040000Z
@@ -167,36 +181,48 @@ fn search_csv_json_yaml() {
           auditID: 00000000-0000-4000-8000-000000000001
           trust: ok
         --- exit 0
-    "#]]);
-    check("search|user:nobody|-o|json", &expect![[r#"
+    "#]],
+    );
+    check(
+        "search|user:nobody|-o|json",
+        &expect![[r#"
         []
         --- exit 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn hostile_names_do_not_steer_the_terminal() {
-    check("search|resource:configmaps verb:get|-o|table", &expect![[r#"
+    check(
+        "search|resource:configmaps verb:get|-o|table",
+        &expect![[r#"
         TIME                     USER             VERB  RESOURCE    OBJECT   CODE  IP        AGENT
         2026-11-21 09:08:00.040  \u{1b}[31mcarol  get   configmaps  web/app  200   10.0.0.9  kubectl
         --- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn who_deleted_it() {
-    check("who|deleted|deployment/frontend|-n|web|-o|table", &expect![[r#"
+    check(
+        "who|deleted|deployment/frontend|-n|web|-o|table",
+        &expect![[r#"
         WHEN                     WHO  DID     OBJECT                    FROM      WITH     OUTCOME
         2026-11-21 09:06:00.040  bob  delete  deployments web/frontend  10.0.0.9  kubectl  done 200
 
         bob deleted deployment frontend in namespace web on 2026-11-21 09:06:00.040 UTC, with kubectl from 10.0.0.9.
         --- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn who_deleted_it_when_a_controller_did() {
-    check("who|deleted|po/frontend-1|-o|table", &expect![[r#"
+    check(
+        "who|deleted|po/frontend-1|-o|table",
+        &expect![[r#"
         WHEN                     WHO                                                          DID     OBJECT               FROM      WITH                     OUTCOME
         2026-11-21 09:06:01.040  system:serviceaccount:kube-system:generic-garbage-collector  delete  pods web/frontend-1  10.0.0.1  kube-controller-manager  done 200
 
@@ -204,108 +230,129 @@ fn who_deleted_it_when_a_controller_did() {
         That is a controller that cleans up after something else was deleted. Shortly before:
           bob deleted deployment frontend in namespace web on 2026-11-21 09:06:00.040 UTC, with kubectl from 10.0.0.9.
         --- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn who_deleted_it_when_it_went_with_others() {
-    check("who|deleted|cm|app|-n|web|-o|table", &expect![[r#"
-        No such request is in the log.
-        It can also have gone with a whole collection or with its namespace:
-          carol deleted all of configmaps in namespace web on 2026-11-21 09:07:00.040 UTC, with kubectl from 10.0.0.9.
-        An audit policy that records nothing of this kind, or a shorter --since, would hide it.
-        --- exit 1
-    "#]]);
+    check(
+        "who|deleted|cm|app|-n|web|-o|table",
+        &expect![[r#"
+            No such request is in the log.
+            It can also have gone with a whole collection or with its namespace:
+              carol deleted all configmaps in namespace web on 2026-11-21 09:07:00.040 UTC, with kubectl from 10.0.0.9.
+            An audit policy that records nothing of this kind, or a shorter --since, would hide it.
+            --- exit 1
+        "#]],
+    );
 }
 
 #[test]
 fn who_opened_a_shell() {
-    check("who|exec'd|into|pod/frontend-1|-o|table", &expect![[r#"
+    check(
+        "who|exec'd|into|pod/frontend-1|-o|table",
+        &expect![[r#"
         WHEN                     WHO  DID          OBJECT               FROM      WITH     OUTCOME
         2026-11-21 09:04:00.040  bob  create exec  pods web/frontend-1  10.0.0.9  kubectl  done 101
 
         bob ran a command in pod frontend-1 in namespace web on 2026-11-21 09:04:00.040 UTC, with kubectl from 10.0.0.9.
         --- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn who_was_refused() {
-    check("who|listed|secrets|-o|table", &expect![[r#"
-        WHEN                     WHO      DID   OBJECT    FROM       WITH  OUTCOME
-        2026-11-21 09:05:00.040  mallory  list  secrets   10.0.0.66  curl  refused 403
+    check(
+        "who|listed|secrets|-o|table",
+        &expect![[r#"
+            WHEN                     WHO      DID   OBJECT    FROM       WITH  OUTCOME
+            2026-11-21 09:05:00.040  mallory  list  secrets   10.0.0.66  curl  refused 403
 
-        mallory tried to list secrets, and was refused on 2026-11-21 09:05:00.040 UTC, with curl from 10.0.0.66.
-        --- exit 0
-    "#]]);
+            mallory tried to list secrets on 2026-11-21 09:05:00.040 UTC, with curl from 10.0.0.66, and was refused.
+            --- exit 0
+        "#]],
+    );
 }
 
 #[test]
 fn history_of_a_deployment() {
-    check("history|deploy/frontend|-n|web|-o|table", &expect![[r#"
-        TIME                     USER                                                     DID               WHAT CHANGED                                                                           CODE  WITH
-        2026-11-21 09:00:00.040  alice                                                    create            created                                                                                201   kubectl
-        2026-11-21 09:00:01.040  system:serviceaccount:kube-system:deployment-controller  update status ×3                                                                                         200   kube-controller-manager
-        2026-11-21 09:01:00.040  bob                                                      patch             -; +spec.replicas 5                                                                    200   kubectl
-        2026-11-21 09:03:00.040  alice                                                    update            spec.replicas 2 → 5; spec.template.spec.containers[app].image nginx:1.27 → nginx:1.28  200   kubectl
-        2026-11-21 09:06:00.040  bob                                                      delete                                                                                                   200   kubectl
-        --- exit 0
-    "#]]);
-    check("history|deploy/frontend|-n|web|--diff|-o|table", &expect![[r#"
-        2026-11-21 09:00:00.040  alice created deployment frontend in namespace web  (kubectl from 10.0.0.9, entry 0)
-            +kind: Deployment
-            +apiVersion: apps/v1
-            +metadata:
-            +  name: frontend
-            +  namespace: web
-            +spec:
-            +  replicas: 2
-            +  template:
-            +    spec:
-            +      containers:
-            +      - name: app
-            +        image: nginx:1.27
+    check(
+        "history|deploy/frontend|-n|web|-o|table",
+        &expect![[r#"
+            TIME                     USER                                                     DID               WHAT CHANGED                                                                           CODE  WITH
+            2026-11-21 09:00:00.040  alice                                                    create            created                                                                                201   kubectl
+            2026-11-21 09:00:01.040  system:serviceaccount:kube-system:deployment-controller  update status ×3                                                                                         200   kube-controller-manager
+            2026-11-21 09:01:00.040  bob                                                      patch             +spec.replicas 5                                                                       200   kubectl
+            2026-11-21 09:03:00.040  alice                                                    update            spec.replicas 2 → 5; spec.template.spec.containers[app].image nginx:1.27 → nginx:1.28  200   kubectl
+            2026-11-21 09:06:00.040  bob                                                      delete                                                                                                   200   kubectl
+            --- exit 0
+        "#]],
+    );
+    check(
+        "history|deploy/frontend|-n|web|--diff|-o|table",
+        &expect![[r#"
+            2026-11-21 09:00:00.040  alice created deployment frontend in namespace web  (kubectl from 10.0.0.9, entry 0)
+                +kind: Deployment
+                +apiVersion: apps/v1
+                +metadata:
+                +  name: frontend
+                +  namespace: web
+                +spec:
+                +  replicas: 2
+                +  template:
+                +    spec:
+                +      containers:
+                +      - name: app
+                +        image: nginx:1.27
 
-        2026-11-21 09:00:01.040  system:serviceaccount:kube-system:deployment-controller did `update` on status of deployment frontend in namespace web (3 times)  (kube-controller-manager from 10.0.0.1, entry 1)
+            2026-11-21 09:00:01.040  system:serviceaccount:kube-system:deployment-controller updated the status of deployment frontend in namespace web (3 times)  (kube-controller-manager from 10.0.0.1, entry 1)
 
-        2026-11-21 09:01:00.040  bob patched deployment frontend in namespace web  (kubectl from 10.0.0.9, entry 4)
-            sent:
-            ~spec:
-            ~  replicas: 5
+            2026-11-21 09:01:00.040  bob patched deployment frontend in namespace web  (kubectl from 10.0.0.9, entry 4)
+                sent:
+                ~spec:
+                ~  replicas: 5
 
-        2026-11-21 09:03:00.040  alice updated deployment frontend in namespace web  (kubectl from 10.0.0.9, entry 6)
-            @@ -5,8 +5,8 @@
-               namespace: web
-             spec:
-            -  replicas: 2
-            +  replicas: 5
-               template:
+            2026-11-21 09:03:00.040  alice updated deployment frontend in namespace web  (kubectl from 10.0.0.9, entry 6)
+                @@ -5,8 +5,8 @@
+                   namespace: web
                  spec:
-                   containers:
-                   - name: app
-            -        image: nginx:1.27
-            +        image: nginx:1.28
+                -  replicas: 2
+                +  replicas: 5
+                   template:
+                     spec:
+                       containers:
+                       - name: app
+                -        image: nginx:1.27
+                +        image: nginx:1.28
 
-        2026-11-21 09:06:00.040  bob deleted deployment frontend in namespace web  (kubectl from 10.0.0.9, entry 10)
+            2026-11-21 09:06:00.040  bob deleted deployment frontend in namespace web  (kubectl from 10.0.0.9, entry 10)
 
-        --- exit 0
-    "#]]);
+            --- exit 0
+        "#]],
+    );
 }
 
 #[test]
 fn history_as_data() {
-    check("history|deploy/frontend|-n|web|--failed|--diff|-o|ndjson|--since|2026-11-21T09:01", &expect![[r#"
-        {"cluster":"lab","index":4,"time":"2026-11-21T09:01:00.040000Z","received":"2026-11-21T10:00:00.000004Z","user":"bob","groups":["system:authenticated"],"verb":"patch","resource":"deployments","subresource":null,"namespace":"web","name":"frontend","code":200,"decision":"allow","ips":["10.0.0.9"],"agent":"kubectl/v1.36.2 (linux/amd64) kubernetes/abc","stage":"ResponseComplete","level":"Request","auditID":"00000000-0000-4000-8000-000000000005","trust":"ok","times":1,"recorded":"patch","changes":[{"path":"","before":null,"after":null,"summary":"-"},{"path":"spec.replicas","before":null,"after":5,"summary":"+spec.replicas 5"}],"diff":"sent:\n~spec:\n~  replicas: 5\n"}
-        {"cluster":"lab","index":5,"time":"2026-11-21T09:02:00.040000Z","received":"2026-11-21T10:00:00.000005Z","user":"mallory","groups":["system:authenticated"],"verb":"update","resource":"deployments","subresource":null,"namespace":"web","name":"frontend","code":403,"decision":"forbid","ips":["10.0.0.9"],"agent":"kubectl/v1.36.2 (linux/amd64) kubernetes/abc","stage":"ResponseComplete","level":"Request","auditID":"00000000-0000-4000-8000-000000000006","trust":"ok","times":1,"recorded":"nothing","changes":[],"diff":""}
-        {"cluster":"lab","index":6,"time":"2026-11-21T09:03:00.040000Z","received":"2026-11-21T10:00:00.000006Z","user":"alice","groups":["system:authenticated"],"verb":"update","resource":"deployments","subresource":null,"namespace":"web","name":"frontend","code":200,"decision":"allow","ips":["10.0.0.9"],"agent":"kubectl/v1.36.2 (linux/amd64) kubernetes/abc","stage":"ResponseComplete","level":"RequestResponse","auditID":"00000000-0000-4000-8000-000000000007","trust":"ok","times":1,"recorded":"full","changes":[],"diff":"+kind: Deployment\n+apiVersion: apps/v1\n+metadata:\n+  name: frontend\n+  namespace: web\n+spec:\n+  replicas: 5\n+  template:\n+    spec:\n+      containers:\n+      - name: app\n+        image: nginx:1.28\n"}
-        {"cluster":"lab","index":10,"time":"2026-11-21T09:06:00.040000Z","received":"2026-11-21T10:00:00.000010Z","user":"bob","groups":["system:authenticated"],"verb":"delete","resource":"deployments","subresource":null,"namespace":"web","name":"frontend","code":200,"decision":"allow","ips":["10.0.0.9"],"agent":"kubectl/v1.36.2 (linux/amd64) kubernetes/abc","stage":"ResponseComplete","level":"RequestResponse","auditID":"00000000-0000-4000-8000-000000000011","trust":"ok","times":1,"recorded":"nothing","changes":[],"diff":""}
-        --- exit 0
-    "#]]);
+    check(
+        "history|deploy/frontend|-n|web|--failed|--diff|-o|ndjson|--since|2026-11-21T09:01",
+        &expect![[r#"
+            {"cluster":"lab","index":4,"time":"2026-11-21T09:01:00.040000Z","received":"2026-11-21T10:00:00.000004Z","user":"bob","groups":["system:authenticated"],"verb":"patch","resource":"deployments","subresource":null,"namespace":"web","name":"frontend","code":200,"decision":"allow","ips":["10.0.0.9"],"agent":"kubectl/v1.36.2 (linux/amd64) kubernetes/abc","stage":"ResponseComplete","level":"Request","auditID":"00000000-0000-4000-8000-000000000005","trust":"ok","times":1,"recorded":"patch","changes":[{"path":"spec.replicas","before":null,"after":5,"summary":"+spec.replicas 5"}],"diff":"sent:\n~spec:\n~  replicas: 5\n"}
+            {"cluster":"lab","index":5,"time":"2026-11-21T09:02:00.040000Z","received":"2026-11-21T10:00:00.000005Z","user":"mallory","groups":["system:authenticated"],"verb":"update","resource":"deployments","subresource":null,"namespace":"web","name":"frontend","code":403,"decision":"forbid","ips":["10.0.0.9"],"agent":"kubectl/v1.36.2 (linux/amd64) kubernetes/abc","stage":"ResponseComplete","level":"Request","auditID":"00000000-0000-4000-8000-000000000006","trust":"ok","times":1,"recorded":"nothing","changes":[],"diff":""}
+            {"cluster":"lab","index":6,"time":"2026-11-21T09:03:00.040000Z","received":"2026-11-21T10:00:00.000006Z","user":"alice","groups":["system:authenticated"],"verb":"update","resource":"deployments","subresource":null,"namespace":"web","name":"frontend","code":200,"decision":"allow","ips":["10.0.0.9"],"agent":"kubectl/v1.36.2 (linux/amd64) kubernetes/abc","stage":"ResponseComplete","level":"RequestResponse","auditID":"00000000-0000-4000-8000-000000000007","trust":"ok","times":1,"recorded":"full","changes":[],"diff":"+kind: Deployment\n+apiVersion: apps/v1\n+metadata:\n+  name: frontend\n+  namespace: web\n+spec:\n+  replicas: 5\n+  template:\n+    spec:\n+      containers:\n+      - name: app\n+        image: nginx:1.28\n"}
+            {"cluster":"lab","index":10,"time":"2026-11-21T09:06:00.040000Z","received":"2026-11-21T10:00:00.000010Z","user":"bob","groups":["system:authenticated"],"verb":"delete","resource":"deployments","subresource":null,"namespace":"web","name":"frontend","code":200,"decision":"allow","ips":["10.0.0.9"],"agent":"kubectl/v1.36.2 (linux/amd64) kubernetes/abc","stage":"ResponseComplete","level":"RequestResponse","auditID":"00000000-0000-4000-8000-000000000011","trust":"ok","times":1,"recorded":"nothing","changes":[],"diff":""}
+            --- exit 0
+        "#]],
+    );
 }
 
 #[test]
 fn top_of_things() {
-    check("top|user|-o|table", &expect![[r#"
+    check(
+        "top|user|-o|table",
+        &expect![[r#"
         COUNT  SHARE                     BYTES    USER                                                         FIRST                    LAST
         4       25.0 % ████              2.8 KiB  bob                                                          2026-11-21 09:01:00.040  2026-11-21 09:06:00.040
         3       18.8 % ███               3.1 KiB  system:serviceaccount:kube-system:deployment-controller      2026-11-21 09:00:01.040  2026-11-21 09:00:03.040
@@ -316,86 +363,121 @@ fn top_of_things() {
         1        6.2 % █                 650 B    carol                                                        2026-11-21 09:07:00.040  2026-11-21 09:07:00.040
         1        6.2 % █                 709 B    system:serviceaccount:kube-system:generic-garbage-collector  2026-11-21 09:06:01.040  2026-11-21 09:06:01.040
         --- exit 0
-    "#]]);
-    check("top|code|verb:delete OR code:403|-o|csv", &expect![[r#"
-        count,share,bytes,code,first,last
-        2, 50.0 % ████████        ,1.5 KiB,200,2026-11-21T09:06:00.040000Z,2026-11-21T09:06:01.040000Z
-        2, 50.0 % ████████        ,1.5 KiB,403,2026-11-21T09:02:00.040000Z,2026-11-21T09:05:00.040000Z
-        --- exit 0
-    "#]]);
-    check("top|ip|user:mallory|-o|ndjson", &expect![[r#"
+    "#]],
+    );
+    check(
+        "top|code|verb:delete OR code:403|-o|csv",
+        &expect![[r#"
+            code,count,share,bytes,first,last
+            200,2,0.5000,1486,2026-11-21T09:06:00.040000Z,2026-11-21T09:06:01.040000Z
+            403,2,0.5000,1568,2026-11-21T09:02:00.040000Z,2026-11-21T09:05:00.040000Z
+            --- exit 0
+        "#]],
+    );
+    check(
+        "top|ip|user:mallory|-o|ndjson",
+        &expect![[r#"
         {"ip":"10.0.0.66","count":1,"share":0.3333,"bytes":601,"first":"2026-11-21T09:05:00.040000Z","last":"2026-11-21T09:05:00.040000Z"}
         {"ip":"10.0.0.9","count":1,"share":0.3333,"bytes":967,"first":"2026-11-21T09:02:00.040000Z","last":"2026-11-21T09:02:00.040000Z"}
         {"ip":"203.0.113.7","count":1,"share":0.3333,"bytes":601,"first":"2026-11-21T09:05:00.040000Z","last":"2026-11-21T09:05:00.040000Z"}
         --- exit 0
-    "#]]);
-    check("top|bytes|--limit|2|-o|table", &expect![[r#"
+    "#]],
+    );
+    check(
+        "top|bytes|--limit|2|-o|table",
+        &expect![[r#"
         COUNT  SHARE                     BYTES    LEVEL     VERB    RESOURCE     SUBRESOURCE  FIRST                    LAST
         3       25.7 % ████              3.1 KiB  Request   update  deployments  status       2026-11-21 09:00:01.040  2026-11-21 09:00:03.040
         2       11.1 % ██                1.3 KiB  Metadata  create  pods         exec         2026-11-21 09:04:00.040  2026-11-21 09:04:00.040
         --- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn tail_is_oldest_first() {
-    check("tail|code:200|--limit|3|-o|table", &expect![[r#"
+    check(
+        "tail|code:200|--limit|3|-o|table",
+        &expect![[r#"
         TIME                     USER                                                         VERB              RESOURCE    OBJECT          CODE  IP        AGENT
         2026-11-21 09:06:01.040  system:serviceaccount:kube-system:generic-garbage-collector  delete            pods        web/frontend-1  200   10.0.0.1  kube-controller-manager
         2026-11-21 09:07:00.040  carol                                                        deletecollection  configmaps  web             200   10.0.0.9  kubectl
         2026-11-21 09:08:00.040  \u{1b}[31mcarol                                              get               configmaps  web/app         200   10.0.0.9  kubectl
         --- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn quarantine_shows_what_could_not_be_read() {
-    check("quarantine|list|-o|table", &expect![[r#"
+    check(
+        "quarantine|list|-o|table",
+        &expect![[r#"
         INDEX  RECEIVED                 CLUSTER  BYTES  REASON                                     PREVIEW
         15     2026-11-21 10:00:00.000  lab      23     not JSON: expected a value at byte 0       plain text \u{7} in the log
         14     2026-11-21 10:00:00.000  lab      45     not an audit event: an object of kind Pod  {"kind":"Pod","metadata":{"name":"no event"}}
         --- exit 0
-    "#]]);
-    check("quarantine|show|15", &expect![[r#"
+    "#]],
+    );
+    check(
+        "quarantine|show|15",
+        &expect![[r#"
         plain text  in the log
         --- errors
         entry 15: not JSON: expected a value at byte 0
         --- exit 0
-    "#]]);
-    check("quarantine|show|99", &expect![[r#"
+    "#]],
+    );
+    check(
+        "quarantine|show|99",
+        &expect![[r#"
 
         --- errors
         there is no entry 99 in the log
         --- exit 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn mistakes_are_explained() {
-    check("search|nmaespace:web code:403", &expect![[r#"
+    check(
+        "search|nmaespace:web code:403",
+        &expect![[r#"
 
-        --- errors
-        error: nmaespace:web code:403
-        ^^^^^^^^^
-        there is no field `nmaespace`; did you mean `namespace`? To look for the text, put it in quotes
-        --- exit 2
-    "#]]);
-    check("search|x|--since|yesterdya", &expect![[r#"
+            --- errors
+            error: the query cannot be read
+            nmaespace:web code:403
+            ^^^^^^^^^
+            there is no field `nmaespace`; did you mean `namespace`? To look for the text, put it in quotes
+            --- exit 2
+        "#]],
+    );
+    check(
+        "search|x|--since|yesterdya",
+        &expect![[r#"
 
         --- errors
         error: `yesterdya` is not a time; write `2h` or `7d` (ago), `now-2h`, `today`, `2026-11-21`, `2026-11-21T23:00` or RFC 3339
         --- exit 2
-    "#]]);
-    check("who|delted|deploy/x", &expect![[r#"
+    "#]],
+    );
+    check(
+        "who|delted|deploy/x",
+        &expect![[r#"
 
-        --- errors
-        error: I do not know how to `delted`; did you mean `deleted`? Known: deleted, created, updated, replaced, patched, read, listed, watched, exec'd, attached, port-forwarded, proxied, debugged, logged, scaled, evicted, bound, approved, impersonated-token, touched
-        --- exit 2
-    "#]]);
-    check("search|x|--data-dir|/nowhere/at/all", &expect![[r#"
+            --- errors
+            error: I do not know how to `delted`; did you mean `deleted`? Known: deleted, created, updated, replaced, patched, read, listed, watched, exec'd, attached, port-forwarded, proxied, debugged, logged, scaled, evicted, bound, approved, minted, touched
+            --- exit 2
+        "#]],
+    );
+    check(
+        "search|x|--data-dir|/nowhere/at/all",
+        &expect![[r#"
 
         --- errors
         error: there is no data directory at /nowhere/at/all: name the right one with --data-dir
         --- exit 3
-    "#]]);
+    "#]],
+    );
 }

@@ -128,6 +128,8 @@ fn leaves<'v>(value: &'v Value, path: String, found: &mut BTreeMap<String, &'v V
                 leaves(value, format!("{path}[{name}]"), found);
             }
         }
+        // The root is what holds the values, even if it holds none.
+        _ if path.is_empty() => {}
         _ => {
             found.insert(path, value);
         }

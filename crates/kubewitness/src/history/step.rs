@@ -112,7 +112,8 @@ impl Step {
     /// `patched deployment frontend in namespace web`
     pub(super) fn did(&self) -> String {
         let times = if self.times > 1 { format!(" ({} times)", self.times) } else { String::new() };
-        format!("{}{times}", deed::sentence(self.record()))
+        let (deed, ending) = deed::sentence(self.record());
+        format!("{deed}{times}{ending}")
     }
 
     /// The change as text: a unified diff, the object as first seen, or what was sent.
@@ -136,7 +137,7 @@ impl Step {
     fn changes(&self) -> Vec<Change> {
         match &self.change {
             Recorded::Between(before, after) => changes(before, after),
-            Recorded::Patch(patch) => changes(&Value::Null, patch),
+            Recorded::Patch(patch) => changes(&Value::Object(Default::default()), patch),
             Recorded::First(_) | Recorded::Nothing => Vec::new(),
         }
     }

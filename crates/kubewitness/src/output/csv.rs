@@ -4,42 +4,44 @@ use std::io::Write;
 
 use audit::Json;
 
+use super::Printer;
 use super::cell::plain;
-use super::{Column, Printer, Zone};
 
-/// Writes a heading and a line a record. Times are RFC 3339 in UTC.
+/// Writes a heading and a line a record. The columns are those that were chosen, else the keys of the first record.
+/// Values are as in JSON: times are RFC 3339 in UTC. Without a record there is nothing to name columns after.
 pub(super) struct Csv<'o> {
-    columns: Vec<Column>,
+    keys: Vec<String>,
     out: &'o mut dyn Write,
     is_started: bool,
 }
 
 impl<'o> Csv<'o> {
-    pub(super) fn new(columns: Vec<Column>, out: &'o mut dyn Write) -> Self {
-        Self { columns, out, is_started: false }
+    pub(super) fn new(keys: Vec<String>, out: &'o mut dyn Write) -> Self {
+        Self { keys, out, is_started: false }
     }
 
-    fn start(&mut self) -> std::io::Result<()> {
+    fn start(&mut self, record: Json<'_>) -> std::io::Result<()> {
         if self.is_started {
             return Ok(());
         }
         self.is_started = true;
-        let titles: Vec<String> = self.columns.iter().map(|column| field(&column.title)).collect();
-        write!(self.out, "{}\r\n", titles.join(","))
+        if self.keys.is_empty() {
+            self.keys = record.members().map(|(key, _)| key.display().into_owned()).collect();
+        }
+        self.write_line(self.keys.iter().map(|key| field(key)).collect())
+    }
+
+    fn write_line(&mut self, fields: Vec<String>) -> std::io::Result<()> {
+        write!(self.out, "{}\r\n", fields.join(","))
     }
 }
 
 impl Printer for Csv<'_> {
     fn record(&mut self, record: &[u8]) -> anyhow::Result<()> {
-        self.start()?;
         let record = Json::whole(record)?;
-        let show = |column: &Column| match &column.show {
-            super::Show::Time(key) => record.get(key).map(plain).unwrap_or_default(),
-            _ => column.cell(record, &Zone::utc()).text,
-        };
-        let fields: Vec<String> = self.columns.iter().map(|column| field(&show(column))).collect();
-        write!(self.out, "{}\r\n", fields.join(","))?;
-        Ok(())
+        self.start(record)?;
+        let show = |key: &String| field(&record.get(key).map(plain).unwrap_or_default());
+        Ok(self.write_line(self.keys.iter().map(show).collect())?)
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
@@ -47,8 +49,7 @@ impl Printer for Csv<'_> {
     }
 
     fn finish(&mut self) -> anyhow::Result<()> {
-        self.start()?;
-        Ok(self.out.flush()?)
+        self.flush()
     }
 }
 
