@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{exit, history, quarantine, search, tail, top, who};
+use crate::{config, connect, demo, exit, history, import, quarantine, search, serve, tail, top, who};
 
 /// The witness of everything that happens in a Kubernetes cluster: receives every audit event, keeps it durably,
 /// proves that none was lost or altered, and tells who did what.
@@ -26,6 +26,17 @@ struct Cli {
 /// One variant a command; its arguments and its work are in the module of its name.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Receive, keep, prove and answer: runs until it is stopped
+    Serve(serve::ServeArgs),
+    /// Bring files of any audit form into a data directory
+    Import(import::ImportArgs),
+    /// Print what an API server needs to send its audit events here
+    Connect(connect::ConnectArgs),
+    /// Serve a recorded cluster day, to try things with
+    Demo(demo::DemoArgs),
+    /// Check, show or describe the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     Search(search::Search),
     Who(who::Who),
     History(history::History),
@@ -57,6 +68,11 @@ pub(crate) fn run() -> ExitCode {
 
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Connect(args) => connect::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Config(command) => config::run(&command),
         Command::Search(search) => search.run(),
         Command::Who(who) => who.run(),
         Command::History(history) => history.run(),

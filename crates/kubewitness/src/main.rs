@@ -4,9 +4,13 @@
 
 mod backend;
 mod cli;
+mod config;
+mod connect;
 mod deed;
+mod demo;
 mod exit;
 mod history;
+mod import;
 mod local;
 mod output;
 mod quarantine;
@@ -14,6 +18,7 @@ mod record;
 mod remote;
 mod resource_name;
 mod search;
+mod serve;
 mod source;
 mod tail;
 mod top;
