@@ -82,10 +82,10 @@ impl Tail {
                 progress = Progress::Read;
             }
         }
-        if progress == Progress::Read {
-            if let Err(error) = self.positions.save() {
-                tracing::warn!(path = %self.options.positions.display(), %error, "cannot save the places in logs");
-            }
+        if progress == Progress::Read
+            && let Err(error) = self.positions.save()
+        {
+            tracing::warn!(path = %self.options.positions.display(), %error, "cannot save the places in logs");
         }
         Ok(progress)
     }

@@ -301,11 +301,14 @@ mod tests {
 
     use super::*;
 
+    /// A status, and the value of `Retry-After` or `Location`.
+    type Answer = (u16, Option<&'static str>);
+
     /// Answers in turn; the last answer stays. Returns what the client saw and the methods that were used.
-    async fn play(answers: &'static [(u16, Option<&'static str>)]) -> (Report, Vec<String>) {
+    async fn play(answers: &'static [Answer]) -> (Report, Vec<String>) {
         type Seen = Arc<Mutex<Vec<String>>>;
         async fn answer(
-            State((answers, seen)): State<(&'static [(u16, Option<&'static str>)], Seen)>,
+            State((answers, seen)): State<(&'static [Answer], Seen)>,
             request: Request,
         ) -> impl IntoResponse {
             let mut seen = seen.lock().unwrap();
