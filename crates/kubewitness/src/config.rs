@@ -15,9 +15,10 @@ use anyhow::{Context, bail};
 use audit::ByteSize;
 use clap::{Args, Subcommand};
 use ingest::{ClusterName, Openness, ServerLimits, TlsFiles, WebhookLimits};
+use store::{Limits, Retention};
 
-pub(crate) use raw::{RawConfig, RawTail};
-use settings::{SETTINGS, schema};
+pub(crate) use raw::{RawConfig, RawRetention, RawTail};
+use settings::{SETTINGS, reference, schema};
 
 /// What the server does. Every value is checked; nothing has been opened.
 #[derive(Debug, Clone)]
@@ -27,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) webhook: WebhookConfig,
     pub(crate) api: ApiConfig,
     pub(crate) tails: Vec<TailConfig>,
+    pub(crate) retention: Retention,
     pub(crate) ledger: ledger::Options,
     pub(crate) store: store::Options,
     pub(crate) log: LogConfig,
@@ -107,6 +109,7 @@ impl Config {
                 server: server_limits("api.connections_max", raw.api.connections_max)?,
             },
             tails,
+            retention: retention(raw.retention)?,
             ledger,
             store,
             log: LogConfig {
@@ -165,6 +168,26 @@ impl TailConfig {
         let named = raw.cluster.map(|name| name.parse()).transpose().context("tail.cluster")?;
         Ok(Self { path: raw.path.into(), cluster: named.unwrap_or_else(|| cluster.clone()) })
     }
+}
+
+/// Limits by cluster; the entry without one is for all others.
+fn retention(raw: Vec<RawRetention>) -> anyhow::Result<Retention> {
+    let mut retention = Retention::default();
+    for RawRetention { cluster, age_max, bytes_max } in raw {
+        let age_max = age_max.map(|text| duration("retention.age_max", Some(text))).transpose()?;
+        let limits = Limits {
+            age_max: age_max.map(|age| age.as_micros() as i64),
+            bytes_max: bytes_max.map(|text| size("retention.bytes_max", Some(text))).transpose()?,
+        };
+        match cluster {
+            None => retention.default = limits,
+            Some(name) => {
+                let name: ClusterName = name.parse().context("retention.cluster")?;
+                retention.clusters.insert(name.to_string(), limits);
+            }
+        }
+    }
+    Ok(retention)
 }
 
 fn or_default(value: Option<String>, path: &str) -> String {
@@ -278,6 +301,9 @@ pub(crate) enum ConfigCommand {
     Show(ConfigArgs),
     /// Print the JSON Schema of the configuration file, for editors
     Schema,
+    /// Print the reference page of the configuration
+    #[command(hide = true)]
+    Reference,
 }
 
 pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
@@ -291,6 +317,7 @@ pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
             args.load()?;
             write!(out, "{}", show(&args.raw()?)?)?;
         }
+        ConfigCommand::Reference => write!(out, "{}", reference())?,
         ConfigCommand::Schema => writeln!(out, "{:#}", schema())?,
     }
     Ok(ExitCode::SUCCESS)
@@ -318,6 +345,8 @@ fn show(raw: &RawConfig) -> anyhow::Result<String> {
         let indent = if group.is_empty() { "" } else { "  " };
         shown.push_str(&format!("{indent}{name}: {value}  # {}\n", setting.about));
     }
+    let retention = &typed["retention"];
+    shown.push_str(&format!("retention: {retention}  # what is kept: a list of cluster, age_max and bytes_max\n"));
     shown.push_str(&format!("tail: {}  # log files to follow: a list of path and cluster\n", typed["tail"]));
     Ok(shown)
 }
@@ -376,6 +405,16 @@ mod tests {
     }
 
     #[test]
+    fn retention_is_by_cluster() {
+        let text = "retention:\n- {age_max: 90d}\n- {cluster: eu, age_max: 1d, bytes_max: 2GiB}\n";
+        let retention = Config::from_raw(RawConfig::parse(text).unwrap()).unwrap().retention;
+        let day = 86_400_000_000;
+        assert_eq!(retention.default, Limits { age_max: Some(90 * day), bytes_max: None });
+        assert_eq!(retention.clusters["eu"], Limits { age_max: Some(day), bytes_max: Some(2 << 30) });
+        assert!(problem("retention: [{age_max: never}]").contains("retention.age_max"));
+    }
+
+    #[test]
     fn a_flag_names_the_cluster_of_a_log() {
         let read = |text| (tail_of_flag(text).cluster.unwrap_or_default(), tail_of_flag(text).path);
         assert_eq!(read("eu=/var/log/a.log"), ("eu".to_owned(), "/var/log/a.log".to_owned()));
@@ -396,6 +435,7 @@ mod tests {
         let mut typed = serde_json::to_value(RawConfig::default()).unwrap();
         typed["tail"] =
             serde_json::json!([serde_json::to_value(RawTail { path: String::new(), cluster: None }).unwrap()]);
+        typed["retention"] = serde_json::json!([serde_json::to_value(RawRetention::default()).unwrap()]);
         let mut paths = Vec::new();
         for (name, value) in typed.as_object().unwrap() {
             let (prefix, inside) = match value {

@@ -26,6 +26,9 @@ const FOLD_WAIT: Duration = Duration::from_millis(50);
 /// Bytes that may wait for the disk: enough to keep it busy, small beside what the columns need.
 const PENDING_BYTES_MAX: usize = 32 << 20;
 
+/// Skipped files that are named.
+const SKIPPED_SHOWN: usize = 5;
+
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
@@ -60,9 +63,7 @@ pub(crate) struct Summary {
 
 pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
     let files = expand(&args.files)?;
-    for path in &files.skipped {
-        eprintln!("skipped {}: it does not look like a log; name it to import it", path.display());
-    }
+    report_skipped(&files.skipped);
     let origin = match &args.cluster {
         Some(cluster) => Origin { cluster: cluster.clone(), naming: Naming::Fixed },
         None => Origin { cluster: "default".parse()?, naming: Naming::ByRecord },
@@ -75,6 +76,15 @@ pub(crate) fn run(args: &ImportArgs) -> anyhow::Result<ExitCode> {
     }
     summary.failed.iter().for_each(|failure| eprintln!("error: {failure}"));
     Ok(ExitCode::from(if summary.failed.is_empty() { exit::OK } else { exit::DATA }))
+}
+
+fn report_skipped(skipped: &[PathBuf]) {
+    for path in skipped.iter().take(SKIPPED_SHOWN) {
+        eprintln!("skipped {}: it does not look like a log; name it to import it", path.display());
+    }
+    if let Some(more) = skipped.len().checked_sub(SKIPPED_SHOWN).filter(|more| *more > 0) {
+        eprintln!("skipped {more} more");
+    }
 }
 
 /// Reads everything into the log while the store follows, and returns when all of it is in columns on disk.

@@ -46,6 +46,7 @@ pub(crate) fn serve(config: Config, greet: &mut dyn FnMut(&greeting::Greeting)) 
     tracing::info!(entries = recovery.size.get(), cut_bytes = recovery.cut, "the log is open");
     let secrets = Secrets::ensure(&host, &config.data_dir)?;
     let store = StoreFold::open(&host, &config.data_dir, config.store.clone(), ledger.clone())?;
+    let store = store.retaining(config.retention.clone());
     let store_reader = store.reader();
 
     let stop = StopFlag::default();

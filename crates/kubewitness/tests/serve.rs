@@ -238,6 +238,8 @@ fn the_configuration_is_checked_shown_and_described() {
     std::fs::write(&path, "cluster: eu\n").unwrap();
     assert_eq!(run(&["config", "check", "--config", file]).status.code(), Some(0));
     assert!(text(&run(&["config", "show", "--config", file]).stdout).contains("cluster: \"eu\""));
+    let page = std::fs::read_to_string(testkit::repository_file("docs/configuration.md")).unwrap();
+    assert_eq!(text(&run(&["config", "reference"]).stdout), page);
     let schema: Value = serde_json::from_slice(&run(&["config", "schema"]).stdout).unwrap();
     assert_eq!(schema["properties"]["webhook"]["properties"]["body_bytes_max"]["default"], "256MiB");
 }

@@ -15,6 +15,7 @@ pub(crate) struct RawConfig {
     pub(crate) webhook: RawWebhook,
     pub(crate) api: RawApi,
     pub(crate) tail: Vec<RawTail>,
+    pub(crate) retention: Vec<RawRetention>,
     pub(crate) ledger: RawLedger,
     pub(crate) store: RawStore,
     pub(crate) log: RawLog,
@@ -49,6 +50,14 @@ pub(crate) struct RawApi {
 pub(crate) struct RawTail {
     pub(crate) path: String,
     pub(crate) cluster: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawRetention {
+    pub(crate) cluster: Option<String>,
+    pub(crate) age_max: Option<String>,
+    pub(crate) bytes_max: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]

@@ -50,6 +50,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("api.connections_max", Count, "1024", "open connections; further ones are closed"),
     setting("tail[].path", Text, "", "log file to follow, or a pattern with * and ?"),
     setting("tail[].cluster", Text, "", "its cluster; the setting `cluster` when absent"),
+    setting("retention[].cluster", Text, "", "cluster that the limits are for; all others when absent"),
+    setting("retention[].age_max", Duration, "", "age at which events go; no limit when absent"),
+    setting("retention[].bytes_max", Size, "", "bytes on disk beyond which the oldest go; no limit when absent"),
     setting("ledger.pending_bytes_max", Size, "64MiB", "bytes that wait for the disk; beyond it senders get 503"),
     setting("ledger.group_wait_max", Duration, "2ms", "longest wait of a batch for company before it is synced"),
     setting("ledger.free_bytes_min", Size, "128MiB", "room that is left on the disk; below it senders get 503"),
@@ -57,6 +60,35 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("log.format", OneOf(&["auto", "text", "json"]), "auto", "auto is text on a terminal and JSON elsewhere"),
     setting("log.filter", Text, "info", "level, or targets with levels: info,ingest=debug"),
 ];
+
+/// The reference page of the configuration, in Markdown.
+pub(crate) fn reference() -> String {
+    let mut page = String::from(
+        "# Configuration\n\n\
+         One YAML file, given with `--config` or `KUBEWITNESS_CONFIG`. Flags and variables outweigh it. Nothing has to be set.\n\
+         `kubewitness config check` says what is wrong, `config show` what is in force, `config schema` helps an editor.\n\n\
+         | setting | value | default | meaning |\n|---|---|---|---|\n",
+    );
+    for Setting { path, kind, default, about } in SETTINGS {
+        let default = if default.is_empty() { "–".to_owned() } else { format!("`{default}`") };
+        page.push_str(&format!("| `{path}` | {} | {default} | {about} |\n", kind.name()));
+    }
+    page
+}
+
+impl Kind {
+    fn name(self) -> String {
+        match self {
+            Text => "text".to_owned(),
+            Texts => "list of texts".to_owned(),
+            Address => "ADDRESS:PORT".to_owned(),
+            Size => "size: `64MiB`, `2GB`".to_owned(),
+            Duration => "duration: `500ms`, `2h30m`, `7d`".to_owned(),
+            Count => "number".to_owned(),
+            OneOf(values) => values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
 
 /// JSON Schema of the configuration file, for editors.
 pub(crate) fn schema() -> Value {
