@@ -189,6 +189,26 @@ impl Block {
         Block { rows, columns }
     }
 
+    /// Some of its rows, in the given order.
+    pub(crate) fn select(&self, rows: &[u32]) -> Block {
+        let columns = self.columns.iter().map(|values| match values {
+            Values::Integers(values) => Values::Integers(rows.iter().map(|row| values[*row as usize]).collect()),
+            Values::Uuids(values) => Values::Uuids(rows.iter().map(|row| values[*row as usize]).collect()),
+            Values::Coded { codes, dictionary } => {
+                let mut interner = Interner::default();
+                let value = |row: &u32| dictionary.get(codes[*row as usize]);
+                let codes = rows.iter().map(|row| value(row).map_or(ABSENT, |value| interner.intern(value))).collect();
+                Values::Coded { codes, dictionary: interner.into_dictionary() }
+            }
+            Values::Bytes(strings) => {
+                let mut left = Strings::default();
+                rows.iter().for_each(|row| left.push(strings.get(*row as usize)));
+                Values::Bytes(left)
+            }
+        });
+        Block { rows: rows.len(), columns: columns.collect() }
+    }
+
     pub(crate) fn row(&self, at: usize) -> BlockRow<'_> {
         BlockRow { block: self, at }
     }

@@ -6,6 +6,10 @@ use audit::Micros;
 use host::{Disk, Secrecy};
 use serde::{Deserialize, Serialize};
 
+use crate::block::Block;
+use crate::column::Column;
+use crate::values::Values;
+
 /// Name of the manifest in the store's directory.
 const FILE: &str = "manifest.json";
 /// Version that is written; any other is refused.
@@ -136,6 +140,31 @@ impl Manifest {
 }
 
 impl SegmentInfo {
+    /// Of a segment without rows.
+    pub(crate) fn empty(id: u64) -> Self {
+        Self { id, bytes: 0, rows: 0, first: u64::MAX, last: 0, clusters: Vec::new() }
+    }
+
+    /// Counts the rows of `block` in.
+    pub(crate) fn note(&mut self, block: &Block) {
+        self.rows += block.rows() as u64;
+        let places = block.integers(Column::Index);
+        self.first = places.iter().map(|place| *place as u64).fold(self.first, u64::min);
+        self.last = places.iter().map(|place| *place as u64).fold(self.last, u64::max);
+        note_clusters(block, &mut self.clusters);
+    }
+
+    /// Counts everything in that another segment holds.
+    pub(crate) fn absorb(&mut self, other: &SegmentInfo) {
+        self.rows += other.rows;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        for theirs in &other.clusters {
+            let place = place_of(&theirs.cluster, &mut self.clusters);
+            self.clusters[place].absorb(theirs);
+        }
+    }
+
     /// The segment's file.
     pub fn path(&self, directory: &Path) -> PathBuf {
         segment_path(directory, self.id)
@@ -150,6 +179,42 @@ impl SegmentInfo {
     pub fn until(&self) -> Micros {
         self.clusters.iter().map(|part| part.until).max().unwrap_or(Micros::MIN)
     }
+}
+
+impl ClusterPart {
+    fn absorb(&mut self, other: &ClusterPart) {
+        self.rows += other.rows;
+        self.entry_bytes += other.entry_bytes;
+        self.from = self.from.min(other.from);
+        self.until = self.until.max(other.until);
+        self.received = self.received.max(other.received);
+    }
+}
+
+fn note_clusters(block: &Block, clusters: &mut Vec<ClusterPart>) {
+    let Values::Coded { codes, dictionary } = block.values(Column::Cluster) else { return };
+    let names = dictionary.values().map(String::from_utf8_lossy);
+    let places: Vec<usize> = names.map(|name| place_of(&name, clusters)).collect();
+    let times = block.integers(Column::Time);
+    let received = block.integers(Column::Received);
+    let sizes = block.integers(Column::Size);
+    for (row, code) in codes.iter().enumerate() {
+        let Some(part) = (*code as usize).checked_sub(1).map(|at| &mut clusters[places[at]]) else { continue };
+        part.rows += 1;
+        part.entry_bytes += sizes[row].max(0) as u64;
+        part.from = part.from.min(times[row]);
+        part.until = part.until.max(times[row]);
+        part.received = part.received.max(received[row]);
+    }
+}
+
+fn place_of(cluster: &str, clusters: &mut Vec<ClusterPart>) -> usize {
+    clusters.iter().position(|part| part.cluster == cluster).unwrap_or_else(|| {
+        let cluster = cluster.to_owned();
+        let (from, until, received) = (Micros::MAX, Micros::MIN, Micros::MIN);
+        clusters.push(ClusterPart { cluster, rows: 0, entry_bytes: 0, from, until, received });
+        clusters.len() - 1
+    })
 }
 
 /// The file of segment `id`.

@@ -2,15 +2,17 @@
 
 use std::io::{IoSlice, Write};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use host::{Access, Disk, DiskFile, Secrecy};
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::bloom_filter::Sbbf;
+use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
@@ -50,35 +52,85 @@ pub enum SegmentError {
     },
 }
 
-/// Writes each block as one row group. The file is durable on return, its name is not.
-pub(crate) fn write(disk: &dyn Disk, path: &Path, groups: &[&Block], zstd: i32) -> Result<u64, SegmentError> {
-    let failed = |cause| SegmentError::Disk { doing: "write", path: path.display().to_string(), cause };
-    let file = disk.open(path, Access::Replace(Secrecy::Shared)).map_err(failed)?;
-    let mut writer = FileWriter { file, at: 0 };
-    encode(&mut writer, groups, zstd)
-        .map_err(|cause| SegmentError::Unreadable { path: path.display().to_string(), cause })?;
-    writer.file.sync_data().map_err(failed)?;
-    Ok(writer.at)
+/// A segment on its way to the disk, row group by row group; only one is in memory.
+pub(crate) struct SegmentWriter {
+    path: PathBuf,
+    file: SerializedFileWriter<FileWriter>,
+    encoder: Encoder,
 }
 
-fn encode(out: &mut FileWriter, groups: &[&Block], zstd: i32) -> Result<(), ParquetError> {
-    let properties = WriterProperties::builder()
-        .set_created_by(format!("kubewitness {}", env!("CARGO_PKG_VERSION")))
-        .set_key_value_metadata(Some(vec![KeyValue::new("layout".to_owned(), LAYOUT.to_owned())]))
-        .build();
-    let mut file = SerializedFileWriter::new(out, schema()?, Arc::new(properties))?;
-    let mut encoder = Encoder::new(zstd).map_err(|cause| ParquetError::External(Box::new(cause)))?;
-    for block in groups {
+impl SegmentWriter {
+    pub(crate) fn create(disk: &dyn Disk, path: &Path, zstd: i32) -> Result<Self, SegmentError> {
+        let failed = |cause| SegmentError::Disk { doing: "write", path: path.display().to_string(), cause };
+        let file = disk.open(path, Access::Replace(Secrecy::Shared)).map_err(failed)?;
+        let properties = WriterProperties::builder()
+            .set_created_by(format!("kubewitness {}", env!("CARGO_PKG_VERSION")))
+            .set_key_value_metadata(Some(vec![KeyValue::new("layout".to_owned(), LAYOUT.to_owned())]))
+            .build();
+        let open = || SerializedFileWriter::new(FileWriter { file, at: 0 }, schema()?, Arc::new(properties));
+        let file = open().map_err(|cause| unreadable(path, cause))?;
+        let encoder = Encoder::new(zstd).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), file, encoder })
+    }
+
+    /// Writes a block as one row group, sorted.
+    pub(crate) fn add(&mut self, block: &Block) -> Result<(), SegmentError> {
+        self.encode(block).map_err(|cause| unreadable(&self.path, cause))
+    }
+
+    fn encode(&mut self, block: &Block) -> Result<(), ParquetError> {
         let order = sorted_rows(block);
-        let schema = file.schema_descr().columns().to_vec();
-        let mut group = file.next_row_group()?;
+        let schema = self.file.schema_descr().columns().to_vec();
+        let mut group = self.file.next_row_group()?;
         for (column, descriptor) in Column::all().zip(schema) {
-            let chunk = encoder.encode(column, descriptor, block.values(column), &order)?;
+            let chunk = self.encoder.encode(column, descriptor, block.values(column), &order)?;
             group.append_column(&Bytes::from(chunk.bytes), chunk.close)?;
         }
-        group.close()?;
+        group.close().map(drop)
     }
-    file.finish().map(drop)
+
+    /// Copies a row group of another segment as it is.
+    pub(crate) fn copy(&mut self, group: &RowGroup) -> Result<(), SegmentError> {
+        self.splice(group).map_err(|cause| unreadable(&self.path, cause))
+    }
+
+    fn splice(&mut self, group: &RowGroup) -> Result<(), ParquetError> {
+        let source = FileReader(Arc::clone(&group.file));
+        let metadata = read_metadata(&source)?;
+        let wrong = || ParquetError::General("row group without page index".to_owned());
+        let offsets = metadata.offset_index().and_then(|index| index.get(group.at)).ok_or_else(wrong)?;
+        let bounds = metadata.column_index().and_then(|index| index.get(group.at)).ok_or_else(wrong)?;
+        let mut target = self.file.next_row_group()?;
+        for (at, chunk) in metadata.row_group(group.at).columns().iter().enumerate() {
+            let close = ColumnCloseResult {
+                bytes_written: chunk.compressed_size() as u64,
+                rows_written: group.rows as u64,
+                metadata: chunk.clone(),
+                bloom_filter: Sbbf::read_from_column_chunk(chunk, &source)?,
+                column_index: Some(bounds[at].clone()).filter(|index| !matches!(index, ColumnIndexMetaData::NONE)),
+                offset_index: Some(offsets[at].clone()),
+            };
+            target.append_column(&source, close)?;
+        }
+        target.close().map(drop)
+    }
+
+    /// Makes the file durable, though not yet its name. Returns its length.
+    pub(crate) fn finish(mut self) -> Result<u64, SegmentError> {
+        self.file.finish().map_err(|cause| unreadable(&self.path, cause))?;
+        let FileWriter { file, at } = self.file.inner();
+        let failed = |cause| SegmentError::Disk { doing: "sync", path: self.path.display().to_string(), cause };
+        file.sync_data().map_err(failed)?;
+        Ok(*at)
+    }
+}
+
+fn unreadable(path: &Path, cause: ParquetError) -> SegmentError {
+    SegmentError::Unreadable { path: path.display().to_string(), cause }
+}
+
+fn read_metadata(reader: &FileReader) -> Result<ParquetMetaData, ParquetError> {
+    ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(reader)
 }
 
 /// Rows by resource, verb, namespace, name and place: like stands by like, which compresses and prunes well.
@@ -139,6 +191,7 @@ pub(crate) struct Segment {
 
 /// One row group of an open segment.
 pub(crate) struct RowGroup {
+    at: usize,
     rows: usize,
     places: (i64, i64),
     times: (i64, i64),
@@ -192,7 +245,7 @@ impl RowGroup {
         let chunks = chunks.collect::<Result<_, ParquetError>>()?;
         let audit_ids = named(Column::AuditId).map(|place| group.column(place).clone());
         let audit_ids = audit_ids.ok_or_else(|| wrong("has no audit ids"))?;
-        Ok(Self { rows, places, times, chunks, file: Arc::clone(file), audit_ids })
+        Ok(Self { at, rows, places, times, chunks, file: Arc::clone(file), audit_ids })
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -232,7 +285,7 @@ struct FileWriter {
     at: u64,
 }
 
-impl Write for &mut FileWriter {
+impl Write for FileWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.file.write_at(&[IoSlice::new(bytes)], self.at)?;
         self.at += bytes.len() as u64;

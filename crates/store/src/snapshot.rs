@@ -45,6 +45,14 @@ impl Snapshot {
         self.next
     }
 
+    pub(crate) fn set_next(&mut self, next: u64) {
+        self.next = next;
+    }
+
+    pub(crate) fn with_blocks(self, blocks: Vec<Arc<Block>>) -> Self {
+        Self { blocks, ..self }
+    }
+
     pub(crate) fn segments(&self) -> &[Arc<OpenSegment>] {
         &self.segments
     }

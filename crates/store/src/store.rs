@@ -8,13 +8,11 @@ use host::Disk;
 use parking_lot::Mutex;
 
 use crate::block::Block;
-use crate::column::Column;
 use crate::entry::Entry;
 use crate::head::Head;
-use crate::manifest::{ClusterPart, Manifest, ManifestError, SegmentInfo, segment_path};
-use crate::segment::{self, Segment, SegmentError};
+use crate::manifest::{Manifest, ManifestError, SegmentInfo, segment_path};
+use crate::segment::{Segment, SegmentError, SegmentWriter};
 use crate::snapshot::{OpenSegment, Snapshot};
-use crate::values::{NO_INTEGER, Values};
 
 /// How the store keeps its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +58,13 @@ pub enum StoreError {
     Page(#[from] crate::PageError),
 }
 
+impl StoreError {
+    /// Whether a file was not there: in a store that another process writes, it has been replaced.
+    pub(crate) fn is_missing_file(&self) -> bool {
+        matches!(self, Self::Segment(SegmentError::Disk { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
 /// Folds the ledger into columns. One thread appends and seals; [`Reader`]s ask from any thread.
 pub struct Store {
     disk: Arc<dyn Disk>,
@@ -74,6 +79,7 @@ struct Shared {
     segments: Vec<Arc<OpenSegment>>,
     head: Head,
     next: u64,
+    next_segment: u64,
 }
 
 /// Asks the store; cheap to clone.
@@ -88,8 +94,8 @@ impl Store {
         let manifest = Manifest::load(&*disk, directory)?;
         remove_strangers(&*disk, directory, &manifest).map_err(failed("tidy"))?;
         let segments = open_segments(&*disk, directory, &manifest, &[])?;
-        let next = manifest.cursor;
-        let shared = Shared { manifest: Arc::new(manifest), segments, head: Head::default(), next };
+        let (next, next_segment) = (manifest.cursor, manifest.next_segment);
+        let shared = Shared { manifest: Arc::new(manifest), segments, head: Head::default(), next, next_segment };
         Ok(Self { disk, directory: directory.to_owned(), options, shared: Arc::new(Mutex::new(shared)) })
     }
 
@@ -144,23 +150,71 @@ impl Store {
         }
         let parts: Vec<&Block> = blocks.iter().map(|block| &**block).collect();
         let whole = Block::concat(&parts);
-        let segment = self.write_segment(manifest.next_segment, &[&whole])?;
-        manifest.next_segment += 1;
+        let segment = Arc::new(self.write_segment(self.take_segment_id(), &whole)?);
+        let mut segments = self.shared.lock().segments.clone();
+        segments.push(Arc::clone(&segment));
         manifest.cursor = cursor;
         manifest.segments.push(segment.info.clone());
-        manifest.commit(&*self.disk, &self.directory)?; // commit point: a crash before leaves a stray file
+        self.adopt(manifest, segments, blocks.len())
+    }
+
+    fn write_segment(&self, id: u64, block: &Block) -> Result<OpenSegment, StoreError> {
+        let path = segment_path(&self.directory, id);
+        let mut writer = SegmentWriter::create(&*self.disk, &path, self.options.zstd_level)?;
+        writer.add(block)?;
+        let mut info = SegmentInfo::empty(id);
+        info.bytes = writer.finish()?;
+        info.note(block);
+        Ok(OpenSegment { segment: Segment::open(&*self.disk, &path)?, info })
+    }
+
+    /// A number that no segment has had, also none whose manifest was committed though we were told that it was not.
+    pub(crate) fn take_segment_id(&self) -> u64 {
         let mut shared = self.shared.lock();
-        shared.manifest = Arc::new(manifest);
-        shared.segments.push(Arc::new(segment));
-        shared.head.drop_blocks(blocks.len());
+        shared.next_segment += 1;
+        shared.next_segment - 1
+    }
+
+    /// Makes `manifest` the store's, and removes the files that it no longer names.
+    pub(crate) fn adopt(
+        &self,
+        mut manifest: Manifest,
+        mut segments: Vec<Arc<OpenSegment>>,
+        sealed: usize,
+    ) -> Result<(), StoreError> {
+        manifest.next_segment = self.shared.lock().next_segment;
+        let synced = self.disk.sync_dir(&self.directory);
+        synced.map_err(|cause| StoreError::Disk { doing: "sync", path: self.directory.clone(), cause })?;
+        manifest.commit(&*self.disk, &self.directory)?; // commit point: a crash before leaves stray files
+        segments.sort_by_key(|segment| segment.info.first);
+        let old = {
+            let mut shared = self.shared.lock();
+            shared.head.drop_blocks(sealed);
+            shared.manifest = Arc::new(manifest);
+            std::mem::replace(&mut shared.segments, segments.clone())
+        };
+        // Snapshots that still use them hold them open. What cannot be removed now is a stray to the next start.
+        for gone in old.iter().filter(|old| segments.iter().all(|kept| kept.info.id != old.info.id)) {
+            let _ = self.disk.remove(&gone.info.path(&self.directory));
+        }
         Ok(())
     }
 
-    fn write_segment(&self, id: u64, groups: &[&Block]) -> Result<OpenSegment, StoreError> {
-        let path = segment_path(&self.directory, id);
-        let bytes = segment::write(&*self.disk, &path, groups, self.options.zstd_level)?;
-        let segment = Segment::open(&*self.disk, &path)?;
-        Ok(OpenSegment { info: describe(id, bytes, groups), segment })
+    pub(crate) fn current(&self) -> (Manifest, Vec<Arc<OpenSegment>>) {
+        let shared = self.shared.lock();
+        (Manifest::clone(&shared.manifest), shared.segments.clone())
+    }
+
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
     }
 
     /// A handle that asks.
@@ -170,39 +224,6 @@ impl Store {
 }
 
 impl Reader {
-    /// Opens a store that another process may be writing, only to ask. What that process has in no segment yet is added
-    /// with [`Reader::extend`].
-    pub fn open(disk: &dyn Disk, directory: &Path) -> Result<Self, StoreError> {
-        /// A writer replaces segments now and then; one that is gone is in the next manifest no more.
-        const ATTEMPTS: usize = 5;
-        let mut attempt = 1;
-        let (manifest, segments) = loop {
-            let manifest = Manifest::load(disk, directory)?;
-            match open_segments(disk, directory, &manifest, &[]) {
-                Ok(segments) => break (manifest, segments),
-                Err(error) if attempt == ATTEMPTS => return Err(error),
-                Err(_) => attempt += 1,
-            }
-        };
-        let next = manifest.cursor;
-        let shared = Shared { manifest: Arc::new(manifest), segments, head: Head::default(), next };
-        Ok(Self(Arc::new(Mutex::new(shared))))
-    }
-
-    /// Place of the first entry that is not visible.
-    pub fn next(&self) -> u64 {
-        self.0.lock().next
-    }
-
-    /// Makes an entry visible to this reader and its clones; one before [`Reader::next`] is known and skipped.
-    pub fn extend(&self, entry: &Entry<'_>) {
-        let mut shared = self.0.lock();
-        if entry.index >= shared.next {
-            shared.head.append(entry);
-            shared.next = entry.index + 1;
-        }
-    }
-
     /// Everything that is visible now; it stays the same while it is held (STO-2).
     pub fn snapshot(&self) -> Snapshot {
         let mut shared = self.0.lock();
@@ -210,7 +231,7 @@ impl Reader {
     }
 }
 
-fn open_segments(
+pub(crate) fn open_segments(
     disk: &dyn Disk,
     directory: &Path,
     manifest: &Manifest,
@@ -235,42 +256,4 @@ fn remove_strangers(disk: &dyn Disk, directory: &Path, manifest: &Manifest) -> s
         }
     }
     Ok(())
-}
-
-/// What the manifest says of a segment made of `groups`.
-fn describe(id: u64, bytes: u64, groups: &[&Block]) -> SegmentInfo {
-    let mut info = SegmentInfo { id, bytes, rows: 0, first: u64::MAX, last: 0, clusters: Vec::new() };
-    for block in groups {
-        info.rows += block.rows() as u64;
-        let places = block.integers(Column::Index);
-        info.first = places.iter().map(|place| *place as u64).min().unwrap_or(u64::MAX).min(info.first);
-        info.last = places.iter().map(|place| *place as u64).max().unwrap_or(0).max(info.last);
-        describe_clusters(block, &mut info.clusters);
-    }
-    info
-}
-
-fn describe_clusters(block: &Block, clusters: &mut Vec<ClusterPart>) {
-    let Values::Coded { codes, dictionary } = block.values(Column::Cluster) else { return };
-    let names: Vec<String> = dictionary.values().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-    let places: Vec<usize> = names.into_iter().map(|name| place_of(name, clusters)).collect();
-    let times = block.integers(Column::Time);
-    let received = block.integers(Column::Received);
-    let sizes = block.integers(Column::Size);
-    for (row, code) in codes.iter().enumerate() {
-        let Some(part) = (*code as usize).checked_sub(1).map(|at| &mut clusters[places[at]]) else { continue };
-        part.rows += 1;
-        part.entry_bytes += sizes[row].max(0) as u64;
-        part.from = part.from.min(times[row]);
-        part.until = part.until.max(times[row]);
-        part.received = part.received.max(received[row]);
-    }
-}
-
-fn place_of(cluster: String, clusters: &mut Vec<ClusterPart>) -> usize {
-    clusters.iter().position(|part| part.cluster == cluster).unwrap_or_else(|| {
-        let (from, until) = (Micros::MAX, Micros::MIN);
-        clusters.push(ClusterPart { cluster, rows: 0, entry_bytes: 0, from, until, received: NO_INTEGER });
-        clusters.len() - 1
-    })
 }
