@@ -3,7 +3,7 @@
 //! The sender is the stand-in for an API server with its real retry policy, and sends a recorded day.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use testkit::{ApiServer, Report, WebhookOptions};
@@ -14,8 +14,12 @@ use crate::witness::{BY_WEBHOOK, Row, Witness};
 
 /// How often the server is killed.
 const KILLS: usize = 20;
-/// How long it lives before a kill: a different time in each round, from within its start to well into work.
-const ALIVE_STEP: Duration = Duration::from_millis(37);
+/// Further life after the first events of a round are acknowledged, times a number below [`PHASES`]: so that kills meet
+/// every phase of the work.
+const PHASE: Duration = Duration::from_millis(13);
+const PHASES: usize = 8;
+/// Longest wait for the first events of a round. The sender may be in a pause between two attempts.
+const PROGRESS_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for the last events to be searchable.
 const SETTLE_MAX: Duration = Duration::from_secs(60);
 
@@ -25,13 +29,12 @@ pub(crate) async fn run(kubewitness: &Path, dir: &Path, verdicts: &mut Verdicts)
     let events = testkit::lab_events();
     let sender = ApiServer::start(options(&witness)?);
     for (round, share) in events.chunks(events.len().div_ceil(KILLS)).enumerate() {
-        let load = async {
-            for event in share {
-                sender.emit_patiently(event.clone()).await;
-            }
-        };
-        let alive = ALIVE_STEP * (1 + u32::try_from(round)?);
-        tokio::join!(load, tokio::time::sleep(alive));
+        let before = sender.report().delivered;
+        for event in share {
+            sender.emit_patiently(event.clone()).await;
+        }
+        until_delivered(&sender, before + share.len() as u64 / 2).await;
+        tokio::time::sleep(PHASE * u32::try_from(round % PHASES)?).await;
         serving.kill().await?;
         serving = witness.start().await?;
     }
@@ -50,13 +53,22 @@ pub(crate) async fn run(kubewitness: &Path, dir: &Path, verdicts: &mut Verdicts)
     Ok(())
 }
 
-/// The API server's own behaviour, with small batches sent at once, so that every kill meets some in flight, and a
-/// pause that is long enough for five attempts to outlast a restart.
+/// Waits until so many events are acknowledged, but not for ever.
+async fn until_delivered(sender: &ApiServer, count: u64) {
+    let started = Instant::now();
+    while sender.report().delivered < count && started.elapsed() < PROGRESS_MAX {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The API server's own behaviour, with more and smaller batches, so that a kill meets some in flight. Its pauses are its
+/// own: five attempts last 80 seconds, longer than all kills together.
 fn options(witness: &Witness) -> Result<WebhookOptions> {
     Ok(WebhookOptions {
-        batch_size_max: 25,
-        initial_backoff: Duration::from_millis(700),
-        ..witness.webhook()?.hurried()
+        batch_size_max: 50,
+        batch_wait_max: Duration::from_millis(50),
+        throttle_qps: 60.0,
+        ..witness.webhook()?
     })
 }
 

@@ -37,6 +37,12 @@ impl Account {
         *self.0.entry(bare).or_default() += 1;
     }
 
+    /// Only events of a stage that was reached before this time, in the form that the API server writes.
+    pub(crate) fn before(mut self, time: &str) -> Self {
+        self.0.retain(|event, _| stage_time(event).is_none_or(|stage| stage.as_str() < time));
+        self
+    }
+
     /// Number of events.
     pub(crate) fn len(&self) -> u64 {
         self.0.values().sum()
@@ -64,6 +70,16 @@ impl Account {
     }
 }
 
+/// The time of an event's stage, as it stands in the event.
+fn stage_time(event: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Event {
+        stage_timestamp: String,
+    }
+    serde_json::from_slice::<Event>(event).ok().map(|event| event.stage_timestamp)
+}
+
 fn example(events: &[&[u8]]) -> String {
     events.first().map_or_else(String::new, |event| {
         let text = String::from_utf8_lossy(event);
@@ -80,6 +96,13 @@ mod tests {
         let line: &[u8] = br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata"}"#;
         let item: &[u8] = br#"{"level":"Metadata"}"#;
         Account::of([line]).must_equal(&Account::of([item])).unwrap();
+    }
+
+    #[test]
+    fn an_account_can_end_early() {
+        let early: &[u8] = br#"{"stageTimestamp":"2026-11-21T23:25:00.000001Z"}"#;
+        let late: &[u8] = br#"{"stageTimestamp":"2026-11-21T23:25:00.000002Z"}"#;
+        assert_eq!(Account::of([early, late]).before("2026-11-21T23:25:00.000002Z").len(), 1);
     }
 
     #[test]
