@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use host::SystemHost;
-use store::{Entry, Options, Store};
+use query::{Context, Query};
+use store::{Column, Entry, GroupBy, Key, Options, Scan, Store};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if store.next() == 0 {
         import(&mut store, file)?;
     }
+    ask(&store)?;
     check(&store, file)
 }
 
@@ -62,6 +64,53 @@ fn import(store: &mut Store, file: &str) -> Result<(), Box<dyn std::error::Error
         println!("{column:>24} {:>8.3} B/event", bytes as f64 / events);
     }
     Ok(())
+}
+
+const QUESTIONS: &[(&str, &str)] = &[
+    ("one audit id", "id:e8638f7e-68d7-4928-8c14-981b90209965"),
+    ("who deleted deployments", "verb:delete resource:deployments"),
+    ("one user's count", "user:system:kube-scheduler"),
+    ("who outside system: read secrets", "resource:secrets verb:(get OR list OR watch) -user:system:*"),
+    ("a word in a request body", "request:busybox"),
+    ("a rare word in a request body", "request:monero"),
+    ("a word anywhere", "busybox"),
+    ("one object's history", "resource:deployments name:frontend"),
+    ("everything", "*"),
+];
+
+fn ask(store: &Store) -> Result<(), Box<dyn std::error::Error>> {
+    let snapshot = store.reader().snapshot();
+    for (what, text) in QUESTIONS {
+        let query = Query::parse(text, &Context::utc(0))?;
+        let counted = timed(|| snapshot.count(&query))?;
+        let scanned = timed(|| snapshot.scan(&query, &Scan::default()).map(|rows| rows.len() as u64))?;
+        println!("{what:>34}: {} rows, count {:.1} ms, newest 100 {:.1} ms", counted.0, counted.1, scanned.1);
+    }
+    let by = |keys: &[Key], distinct| GroupBy { keys: keys.to_vec(), distinct, sum: None };
+    let groupings = [
+        ("top users", "*", by(&[Key::Column(Column::User)], None)),
+        ("403s per minute by verb", "code:403", by(&[Key::TimeStep(60_000_000), Key::Column(Column::Verb)], None)),
+        ("distinct addresses per user", "*", by(&[Key::Column(Column::User)], Some(Column::Ips))),
+    ];
+    for (what, text, by) in groupings {
+        let query = Query::parse(text, &Context::utc(0))?;
+        let groups = timed(|| snapshot.group_by(&query, &by).map(|answer| answer.groups.len() as u64))?;
+        println!("{what:>34}: {} groups, {:.1} ms", groups.0, groups.1);
+    }
+    Ok(())
+}
+
+/// The answer and the median of five times, in milliseconds.
+fn timed<E>(mut run: impl FnMut() -> Result<u64, E>) -> Result<(u64, f64), E> {
+    let mut times = Vec::new();
+    let mut answer = 0;
+    for _ in 0..5 {
+        let start = Instant::now();
+        answer = run()?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok((answer, times[2]))
 }
 
 fn check(store: &Store, file: &str) -> Result<(), Box<dyn std::error::Error>> {

@@ -21,7 +21,7 @@ impl Extractor {
     /// Adds `entry` as one row of `block`. Every entry becomes a row, whatever its bytes.
     pub(crate) fn append(&mut self, block: &mut BlockBuilder, entry: &Entry<'_>) {
         // Columns hold UTF-8; an entry that does not is kept as it is, beside columns of what can be read of it.
-        let clean = String::from_utf8_lossy(entry.payload);
+        let clean = clean(entry.payload);
         let text = audit::normalise(entry.format, clean.as_bytes());
         let mut draft = Draft::default();
         draft.set_integer(Column::Index, entry.index as i64);
@@ -224,4 +224,9 @@ impl<'a> Fields<'_, 'a> {
         let start = (value.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
         self.cuts.push(Cut { start, end: start.wrapping_add(value.len()), mark, column });
     }
+}
+
+/// The payload as UTF-8. The check of what is right already is several times faster than a lossy reading.
+fn clean(payload: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(payload).map_or_else(|_| String::from_utf8_lossy(payload), Cow::Borrowed)
 }

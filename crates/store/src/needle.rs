@@ -14,7 +14,6 @@ const NEEDLE_BYTES_MIN: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Needle {
     text: Regex,
-    words: Vec<String>,
 }
 
 impl Needle {
@@ -28,12 +27,7 @@ impl Needle {
         let plain = texts.flat_map(|text| text.split(|c: char| !is_plain(c)));
         let longest = plain.max_by_key(|text| text.len()).filter(|text| text.len() >= NEEDLE_BYTES_MIN)?;
         let text = RegexBuilder::new(&regex::escape(longest)).case_insensitive(true).unicode(false).build().ok()?;
-        Some(Self { text, words: pattern.sure_words() })
-    }
-
-    /// Words that stand whole in every body that fits, in lower case.
-    pub(crate) fn words(&self) -> &[String] {
-        &self.words
+        Some(Self { text })
     }
 
     /// Values that may fit.

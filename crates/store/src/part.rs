@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use crate::block::Block;
 use crate::column::Column;
-use crate::needle::Needle;
 use crate::pages::{PAGE_ROWS, PageData, PageError};
 use crate::residual::Row;
 use crate::segment::RowGroup;
@@ -21,13 +20,6 @@ pub(crate) enum Part<'a> {
 }
 
 impl Part<'_> {
-    pub(crate) fn rows(&self) -> usize {
-        match self {
-            Self::Sealed(group) => group.rows(),
-            Self::Head(block) => block.rows(),
-        }
-    }
-
     /// Earliest and latest event time.
     pub(crate) fn times(&self) -> (i64, i64) {
         match self {
@@ -191,11 +183,6 @@ impl<'a> PartReader<'a> {
             Part::Head(_) => true,
             Part::Sealed(group) => group.may_hold_audit_id(uuid),
         }
-    }
-
-    /// Whether the bodies of a page can hold every word of `needle`.
-    pub(crate) fn may_hold_word(&self, _column: Column, _page: usize, _needle: &Needle) -> bool {
-        true
     }
 
     fn body_page(&self, column: Column, page: usize) -> Result<Rc<Strings>, PageError> {

@@ -298,9 +298,6 @@ impl Asking<'_, '_> {
     ) -> Result<Mask, PageError> {
         let rows = self.part.page_rows(page);
         let mut found = Mask::none(rows.len());
-        if needle.is_some_and(|needle| !self.part.may_hold_word(column, page, needle)) {
-            return Ok(found);
-        }
         let candidates: Vec<usize> = among.iter().map(|row| row + rows.start).collect();
         self.part.each_run(column, &candidates, |first, strings, wanted| {
             let hits = needle.map(|needle| needle.rows(strings));

@@ -143,7 +143,8 @@ pub(crate) fn put_time(time: Micros, out: &mut Vec<u8>) {
         (17, 2, seconds % 60),
         (20, 6, micros),
     ];
-    for (at, width, mut value) in parts {
+    for (at, width, value) in parts {
+        let mut value = value as u32;
         for digit in text[at..at + width].iter_mut().rev() {
             *digit = b'0' + (value % 10) as u8;
             value /= 10;
@@ -205,26 +206,42 @@ pub(crate) fn put_uuid(uuid: &[u8; 16], out: &mut Vec<u8>) {
 /// Writes `text` inside a JSON string as Go's encoder does, which escapes more than JSON demands.
 pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
-    while let Some((first, tail)) = rest.split_first() {
-        match first {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            8 => out.extend_from_slice(b"\\b"),
-            12 => out.extend_from_slice(b"\\f"),
-            b'<' | b'>' | b'&' | 0..=0x1F => out.extend_from_slice(format!("\\u{first:04x}").as_bytes()),
-            // U+2028 and U+2029, which JavaScript takes for line ends.
-            0xE2 if matches!(tail, [0x80, 0xA8 | 0xA9, ..]) => {
-                out.extend_from_slice(if tail[1] == 0xA8 { b"\\u2028" } else { b"\\u2029" });
-                rest = &tail[2..];
-                continue;
-            }
-            _ => out.push(*first),
-        }
-        rest = tail;
+    while let Some(at) = rest.iter().position(|byte| needs_care(*byte)) {
+        out.extend_from_slice(&rest[..at]);
+        let taken = escape_one(&rest[at..], out);
+        rest = &rest[at + taken..];
     }
+    out.extend_from_slice(rest);
+}
+
+fn needs_care(byte: u8) -> bool {
+    matches!(byte, 0..=0x1F | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xE2)
+}
+
+/// Writes the first character and returns how many bytes it had.
+fn escape_one(text: &[u8], out: &mut Vec<u8>) -> usize {
+    match text {
+        [b'"', ..] => out.extend_from_slice(b"\\\""),
+        [b'\\', ..] => out.extend_from_slice(b"\\\\"),
+        [b'\n', ..] => out.extend_from_slice(b"\\n"),
+        [b'\r', ..] => out.extend_from_slice(b"\\r"),
+        [b'\t', ..] => out.extend_from_slice(b"\\t"),
+        [8, ..] => out.extend_from_slice(b"\\b"),
+        [12, ..] => out.extend_from_slice(b"\\f"),
+        // U+2028 and U+2029, which JavaScript takes for line ends.
+        [0xE2, 0x80, last @ (0xA8 | 0xA9), ..] => {
+            out.extend_from_slice(if *last == 0xA8 { b"\\u2028" } else { b"\\u2029" });
+            return 3;
+        }
+        [0xE2, ..] => out.push(0xE2),
+        [byte, ..] => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+        [] => return 0,
+    }
+    1
 }
 
 #[cfg(test)]

@@ -110,10 +110,6 @@ impl Chunk {
         self.dictionary.is_some()
     }
 
-    pub(crate) fn page_count(&self) -> usize {
-        self.pages.len()
-    }
-
     /// First row of a page and the row after its last.
     pub(crate) fn page_rows(&self, page: usize) -> std::ops::Range<usize> {
         let PageAt { first_row, rows, .. } = self.pages[page];
