@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use query::{Expr, Field, Query, Raw, Test};
+use query::{Expr, Field, Query, Raw};
 
 use crate::backend::{Ask, Backend, Order};
 use crate::exit::{self, Usage};

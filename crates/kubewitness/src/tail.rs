@@ -57,12 +57,15 @@ impl Tail {
         for row in &rows {
             printer.record(row)?;
         }
-        while self.follow {
-            printer.flush()?;
-            next = backend.follow(&query, next, WAIT, raw, &mut |row| {
-                printer.record(row)?;
-                Ok(ControlFlow::Continue(()))
-            })?;
+        if self.follow {
+            // Ends when the source or the person ends it.
+            loop {
+                printer.flush()?;
+                next = backend.follow(&query, next, WAIT, raw, &mut |row| {
+                    printer.record(row)?;
+                    Ok(ControlFlow::Continue(()))
+                })?;
+            }
         }
         printer.finish()?;
         Ok(exit::found(!rows.is_empty()))
