@@ -1,7 +1,7 @@
 //! Findings that belong together, told as one story.
 //!
-//! Two findings belong together when the same actor or the same named object stands in both, not more than the gap
-//! apart. Informational findings join a story but do not start one.
+//! Two findings belong together when the same actor or the same named object stands in both, not too far apart: the graver
+//! the lesser of the two, the longer the silence between them may be. Informational findings join a story but do not start one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,14 @@ use serde::Serialize;
 use crate::finding::{Finding, Outcome};
 use crate::severity::Severity;
 
-/// Longest silence inside one story.
-const GAP: SignedDuration = SignedDuration::from_mins(30);
+/// Longest silence between two findings of one story.
+fn gap(lesser: Severity) -> SignedDuration {
+    SignedDuration::from_mins(match lesser {
+        Severity::Informational => 2,
+        Severity::Low => 10,
+        Severity::Medium | Severity::High | Severity::Critical => 30,
+    })
+}
 
 /// Repeats of one finding that a timeline shows one by one; more are counted.
 const REPEATS_MAX: usize = 3;
@@ -103,17 +109,20 @@ pub fn tell(findings: &[Finding]) -> Vec<Story> {
     stories
 }
 
-/// Joins findings that share an actor or a named object within the gap.
+/// Joins findings that share an actor or a named object and are near enough. What is not grave enough to bridge a silence
+/// does not hide a graver finding before it.
 fn link(findings: &[Finding], order: &[usize], union: &mut Union) {
-    let mut last_by_key: BTreeMap<(u8, String, String), usize> = BTreeMap::new();
+    let mut last: BTreeMap<(u8, String, String), [Option<usize>; Severity::ALL.len()]> = BTreeMap::new();
     for &i in order {
         for key in keys(&findings[i]) {
-            if let Some(&before) = last_by_key.get(&key)
-                && findings[i].time.duration_since(findings[before].time) <= GAP
-            {
-                union.join(i, before);
+            let before = last.entry(key).or_default();
+            for &other in before.iter().flatten() {
+                let lesser = findings[i].severity.min(findings[other].severity);
+                if findings[i].time.duration_since(findings[other].time) <= gap(lesser) {
+                    union.join(i, other);
+                }
             }
-            last_by_key.insert(key, i);
+            before[findings[i].severity as usize] = Some(i);
         }
     }
 }

@@ -32,6 +32,7 @@ pub use sender::{Admission, Openness, Refusal, TOKEN_BYTES_MIN, TokenFileError, 
 pub use server::{Peer, Server, ServerLimits, ServerMetrics, Transport};
 pub use tail::{Progress, Tail, TailOptions, drain, positions_file};
 pub use tls::{Fingerprint, Reload, Tls, TlsError, TlsFiles};
+pub use unpack::unpack_any;
 pub use webhook::{Webhook, WebhookLimits};
 
 /// An error with its causes, for a log line.

@@ -9,7 +9,7 @@ use crate::tail::Packing;
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// The content of a file whose packing shows in its first bytes.
-pub(crate) fn unpack_any<'a>(mut file: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+pub fn unpack_any<'a>(mut file: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
     let mut magic = Vec::with_capacity(4);
     file.by_ref().take(4).read_to_end(&mut magic)?;
     let packing = match magic[..] {

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{config, connect, demo, exit, history, import, quarantine, search, serve, tail, top, who};
+use crate::{
+    config, connect, demo, evidence, exit, history, import, quarantine, rules, scan, search, serve, sql, tail, top,
+    verify, who,
+};
 
 /// The witness of everything that happens in a Kubernetes cluster: receives every audit event, keeps it durably,
 /// proves that none was lost or altered, and tells who did what.
@@ -44,6 +47,20 @@ enum Command {
     Tail(tail::Tail),
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    Sql(sql::Sql),
+    Verify(verify::Verify),
+    #[command(subcommand)]
+    Evidence(evidence::Evidence),
+    Scan(Box<scan::Scan>),
+    #[command(subcommand)]
+    Rules(Box<rules::Rules>),
+    /// Print a generated page of the documentation
+    #[command(hide = true)]
+    Docs {
+        /// Which page
+        #[arg(value_enum)]
+        page: Page,
+    },
     /// Print a shell completion script: `source <(kubewitness completion bash)`
     Completion {
         /// The shell to complete for
@@ -51,6 +68,13 @@ enum Command {
     },
     /// Print the manual page: `kubewitness man | man -l -`
     Man,
+}
+
+/// The generated pages.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Page {
+    Cli,
+    Config,
 }
 
 /// Reads the command line, runs the command, reports an error once.
@@ -79,6 +103,19 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Top(top) => top.run(),
         Command::Tail(tail) => tail.run(),
         Command::Quarantine(quarantine) => quarantine.run(),
+        Command::Sql(sql) => sql.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Evidence(evidence) => evidence.run(),
+        Command::Scan(scan) => scan.run(),
+        Command::Rules(rules) => rules.run(),
+        Command::Docs { page } => {
+            let text = match page {
+                Page::Cli => crate::docs::cli(&mut Cli::command()),
+                Page::Config => config::reference(),
+            };
+            std::io::stdout().write_all(text.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "kubewitness", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

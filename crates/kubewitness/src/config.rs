@@ -18,7 +18,8 @@ use ingest::{ClusterName, Openness, ServerLimits, TlsFiles, WebhookLimits};
 use store::{Limits, Retention};
 
 pub(crate) use raw::{RawConfig, RawRetention, RawTail};
-use settings::{SETTINGS, reference, schema};
+pub(crate) use settings::reference;
+use settings::{SETTINGS, schema};
 
 /// What the server does. Every value is checked; nothing has been opened.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use audit::Format;
 use host::Host;
 use ledger::EntryView;
 use query::{Expr, Field, Query, Raw, Test};
-use store::{Column, FoundRow, GroupBy, Key, Payload, Scan, Value};
+use store::{Column, FoundRow, GroupBy, Key, Payload, Scan, Snapshot, Value, Viewer};
 use tlog::{LeafIndex, TreeSize};
 
 use crate::backend::{Ask, Backend, Found, Group, Order, RowSink};
@@ -20,34 +20,32 @@ pub(crate) const STORE: &str = "store";
 /// Rows that are fetched at once when there is no limit.
 const PAGE_ROWS: usize = 8192;
 
-/// The ledger, and the store with the entries that are in no segment yet.
+/// The ledger, and the store with the entries that are in no segment yet, as they were when it was opened.
 pub(crate) struct Local {
     ledger: ledger::Reader,
-    store: store::Reader,
+    store: Snapshot,
 }
 
 impl Local {
     /// Opens a data directory to read.
     pub(crate) fn open(host: &Host, directory: &Path) -> anyhow::Result<Self> {
         let ledger = ledger::Reader::open(host, directory)?;
-        let store = store::Reader::open(&*host.disk, &directory.join(STORE))?;
-        ledger.set_archive(Arc::new(store.clone()));
-        let local = Self { ledger, store };
-        local.catch_up()?;
-        Ok(local)
-    }
-
-    /// Shows the store what the ledger has and no segment holds.
-    fn catch_up(&self) -> anyhow::Result<()> {
-        let start = LeafIndex::new(self.store.next());
-        let end = LeafIndex::new(self.ledger.size().get());
+        let sealed = Viewer::new(Arc::clone(&host.disk), &directory.join(STORE)).snapshot()?;
+        ledger.set_archive(Arc::new(sealed.clone()));
+        let (start, end) = (LeafIndex::new(sealed.next()), LeafIndex::new(ledger.size().get()));
+        let mut tail = sealed.with_tail();
         if start < end {
-            self.ledger.read(start..end, |entry| {
-                self.store.extend(&store_entry(&entry));
+            ledger.read(start..end, |entry| {
+                tail.push(&entry.into());
                 ControlFlow::Continue(())
             })?;
         }
-        Ok(())
+        Ok(Self { ledger, store: tail.finish() })
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> &ledger::Reader {
+        &self.ledger
     }
 
     /// Rows in order, page by page, so that memory stays bounded.
@@ -56,7 +54,6 @@ impl Local {
         ask: &Ask<'_>,
         show: &mut dyn FnMut(&FoundRow) -> anyhow::Result<ControlFlow<()>>,
     ) -> anyhow::Result<()> {
-        let snapshot = self.store.snapshot();
         let mut left = ask.limit.unwrap_or(usize::MAX);
         let mut last: Option<(i64, u64)> = None;
         while left > 0 {
@@ -65,7 +62,7 @@ impl Local {
                 Some((time, index)) => ask.query.clone().and(Query { expr: after(ask.order, time, index) }),
                 None => ask.query.clone(),
             };
-            let rows = snapshot.scan(&query, &scan(ask.order, wanted))?;
+            let rows = self.store.scan(&query, &scan(ask.order, wanted))?;
             for row in &rows {
                 if show(row)?.is_break() {
                     return Ok(());
@@ -123,7 +120,7 @@ impl Backend for Local {
         };
         let keys = by.iter().map(|field| column(field).map(Key::Column)).collect::<Result<_, _>>()?;
         let by = GroupBy { keys, distinct: None, sum: Some(Column::Size) };
-        let groups = self.store.snapshot().group_by(query, &by)?;
+        let groups = self.store.group_by(query, &by)?;
         Ok(groups.groups.into_iter().map(group).collect())
     }
 
@@ -191,9 +188,4 @@ fn format(code: u8) -> Format {
 fn query_entry<'e>(entry: &EntryView<'e>) -> query::Entry<'e> {
     let EntryView { index, received, cluster, payload, .. } = *entry;
     query::Entry { index: index.get(), received, cluster, format: format(entry.format), payload }
-}
-
-fn store_entry<'e>(entry: &EntryView<'e>) -> store::Entry<'e> {
-    let EntryView { index, received, cluster, payload, .. } = *entry;
-    store::Entry { index: index.get(), received, cluster, format: format(entry.format), payload }
 }

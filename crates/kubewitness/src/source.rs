@@ -29,6 +29,26 @@ pub(crate) struct SourceArgs {
     ca_cert: Option<PathBuf>,
 }
 
+/// A data directory on this machine, for what needs the bytes themselves.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DataDir {
+    /// Data directory to read; a server may be writing it
+    #[arg(long, env = "KUBEWITNESS_DATA_DIR", default_value = "kubewitness-data", value_name = "DIR")]
+    data_dir: PathBuf,
+}
+
+impl DataDir {
+    /// Opens the log and the store.
+    pub(crate) fn open(&self) -> anyhow::Result<Local> {
+        Local::open(&Host::system(), &self.data_dir)
+    }
+
+    /// Where the store's segments are.
+    pub(crate) fn segments(&self) -> PathBuf {
+        self.data_dir.join(crate::local::STORE).join("segments")
+    }
+}
+
 /// Which events are asked about.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Filter")]

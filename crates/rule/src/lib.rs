@@ -45,4 +45,5 @@ pub use rule::{
 };
 pub use set::{CorrelationRef, Emission, Fidelity, Matching, Member, Options, Reason, RuleRef, RuleSet, is_last_stage};
 pub use sigma::{Placeholders, load_sigma, load_sigma_with};
+pub use words::test as test_in_words;
 pub use yaml::{FILE_BYTES_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};

@@ -3,7 +3,7 @@
 use crate::condition::{Pattern, Piece, Relation, Test};
 
 /// A test as a person reads it.
-pub(crate) fn test(test: &Test) -> String {
+pub fn test(test: &Test) -> String {
     match test {
         Test::Exists => "is there".to_owned(),
         Test::Text(_, pattern) => self::pattern(pattern),

@@ -6,6 +6,7 @@ use ledger::{Archive, ArchiveError, EntryView, Visitor};
 use tlog::LeafIndex;
 
 use crate::entry::Entry;
+use crate::snapshot::Snapshot;
 use crate::store::Reader;
 
 impl<'a> From<EntryView<'a>> for Entry<'a> {
@@ -23,8 +24,20 @@ impl<'a> From<EntryView<'a>> for Entry<'a> {
 
 impl Archive for Reader {
     fn entries(&self, range: Range<LeafIndex>, visit: &mut Visitor<'_>) -> Result<(), ArchiveError> {
+        self.snapshot().entries_of(range, visit)
+    }
+}
+
+impl Archive for Snapshot {
+    fn entries(&self, range: Range<LeafIndex>, visit: &mut Visitor<'_>) -> Result<(), ArchiveError> {
+        self.entries_of(range, visit)
+    }
+}
+
+impl Snapshot {
+    fn entries_of(&self, range: Range<LeafIndex>, visit: &mut Visitor<'_>) -> Result<(), ArchiveError> {
         let mut next = range.start;
-        let shown = self.snapshot().try_entries(range.start.get()..range.end.get(), |entry| {
+        let shown = self.try_entries(range.start.get()..range.end.get(), |entry| {
             next = LeafIndex::new(entry.index + 1);
             visit(EntryView {
                 index: LeafIndex::new(entry.index),

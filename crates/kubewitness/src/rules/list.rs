@@ -1,0 +1,86 @@
+//! `rules list`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Entry, Kind, compile, entries};
+use crate::exit;
+use crate::rulesets::Choice;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    rules: Choice,
+    /// Output
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: Output,
+    /// Only rules with this word in id, name, title, tactic or technique
+    filter: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Table,
+    Wide,
+    Json,
+    Ndjson,
+}
+
+impl List {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let set = compile(&self.rules)?;
+        let mut shown = entries(&set);
+        if let Some(word) = &self.filter {
+            shown.retain(|entry| matches(entry, &word.to_lowercase()));
+        }
+        let mut out = anstream::stdout().lock();
+        match self.output {
+            Output::Json => {
+                writeln!(out, "{}", serde_json::to_string_pretty(&shown.iter().map(object).collect::<Vec<_>>())?)?
+            }
+            Output::Ndjson => shown.iter().try_for_each(|entry| writeln!(out, "{}", object(entry)))?,
+            Output::Table | Output::Wide => table(&mut out, &shown, self.output == Output::Wide)?,
+        }
+        Ok(exit::found(!shown.is_empty()))
+    }
+}
+
+fn matches(entry: &Entry<'_>, word: &str) -> bool {
+    let texts = [entry.id, entry.name.unwrap_or_default(), entry.title].into_iter();
+    let lists = entry.tactics.iter().chain(entry.techniques).map(String::as_str);
+    texts.chain(lists).any(|text| text.to_lowercase().contains(word))
+}
+
+fn table(out: &mut impl std::io::Write, shown: &[Entry<'_>], wide: bool) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "{:<13}  {:<8}  {:<11}  {}TITLE",
+        "LEVEL",
+        "SOURCE",
+        "TECHNIQUE",
+        if wide { "ID                                    " } else { "" }
+    )?;
+    for entry in shown {
+        let id = if wide { format!("{:<36}  ", entry.id) } else { String::new() };
+        let technique = entry.techniques.first().map_or("", String::as_str);
+        writeln!(out, "{:<13}  {:<8}  {technique:<11}  {id}{}", entry.level.name(), entry.origin.name(), entry.title)?;
+    }
+    writeln!(out, "\n{} rules", shown.len())
+}
+
+fn object(entry: &Entry<'_>) -> serde_json::Value {
+    json!({
+        "id": entry.id,
+        "name": entry.name,
+        "title": entry.title,
+        "level": entry.level.name(),
+        "source": entry.origin.name(),
+        "kind": match entry.kind { Kind::Rule(_) => "rule", Kind::Correlation(_) => "correlation" },
+        "techniques": entry.techniques,
+        "tactics": entry.tactics,
+        "matrix": entry.extension.matrix,
+        "file": entry.file,
+    })
+}

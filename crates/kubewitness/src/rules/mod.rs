@@ -1,0 +1,141 @@
+//! `kubewitness rules`: look at rules, check them, test them, and try them on what was recorded.
+
+mod backtest;
+mod check;
+mod coverage;
+mod list;
+mod show;
+mod test;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use rule::{RuleSet, Source};
+
+use crate::rulesets::Choice;
+
+/// Look at detection rules, check, test and back-test them
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Rules {
+    /// List the rules, the gravest first
+    List(list::List),
+    /// Print the text of a rule
+    Show(show::Show),
+    /// Tell what a rule looks for, in words
+    Explain(show::Explain),
+    /// Check rule files: what does not load, what can never match
+    Check(check::Check),
+    /// Run the tests that rules carry
+    Test(test::Test),
+    /// Show which techniques and ideas the rules cover
+    Coverage(coverage::Coverage),
+    /// Run rules over recorded events: how often, whom it would wake, what it costs
+    Backtest(backtest::Backtest),
+}
+
+impl Rules {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::List(list) => list.run(),
+            Self::Show(show) => show.run(),
+            Self::Explain(explain) => explain.run(),
+            Self::Check(check) => check.run(),
+            Self::Test(test) => test.run(),
+            Self::Coverage(coverage) => coverage.run(),
+            Self::Backtest(backtest) => backtest.run(),
+        }
+    }
+}
+
+/// A rule or a correlation, as far as they say the same things.
+struct Entry<'s> {
+    id: &'s str,
+    name: Option<&'s str>,
+    title: &'s str,
+    description: &'s str,
+    level: rule::Level,
+    origin: rule::Origin,
+    techniques: &'s [String],
+    tactics: &'s [String],
+    false_positives: &'s [String],
+    references: &'s [String],
+    extension: &'s rule::Extension,
+    file: &'s str,
+    kind: Kind<'s>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind<'s> {
+    Rule(&'s rule::Rule),
+    Correlation(&'s rule::Correlation),
+}
+
+/// Rules and correlations, the gravest first, then by title.
+fn entries(set: &RuleSet) -> Vec<Entry<'_>> {
+    let rules = set.rules().iter().map(|rule| Entry {
+        id: &rule.id,
+        name: rule.name.as_deref(),
+        title: &rule.title,
+        description: &rule.description,
+        level: rule.level,
+        origin: rule.origin,
+        techniques: &rule.techniques,
+        tactics: &rule.tactics,
+        false_positives: &rule.false_positives,
+        references: &rule.references,
+        extension: &rule.extension,
+        file: &rule.file,
+        kind: Kind::Rule(rule),
+    });
+    let correlations = set.correlations().iter().map(|correlation| {
+        let meta = &correlation.meta;
+        Entry {
+            id: &meta.id,
+            name: meta.name.as_deref(),
+            title: &meta.title,
+            description: &meta.description,
+            level: meta.level,
+            origin: meta.origin,
+            techniques: &meta.techniques,
+            tactics: &meta.tactics,
+            false_positives: &meta.false_positives,
+            references: &meta.references,
+            extension: &meta.extension,
+            file: &meta.file,
+            kind: Kind::Correlation(correlation),
+        }
+    });
+    let mut entries: Vec<_> = rules.chain(correlations).collect();
+    entries.sort_by_key(|entry| (std::cmp::Reverse(entry.level), entry.title));
+    entries
+}
+
+/// Finds an entry by id, name or title; the error names the nearest.
+fn find<'s>(set: &'s RuleSet, wanted: &str) -> anyhow::Result<Entry<'s>> {
+    let is = |entry: &Entry<'_>| {
+        entry.id.eq_ignore_ascii_case(wanted) || entry.name == Some(wanted) || entry.title.eq_ignore_ascii_case(wanted)
+    };
+    let mut all = entries(set);
+    if let Some(at) = all.iter().position(is) {
+        return Ok(all.swap_remove(at));
+    }
+    let near = all.iter().flat_map(|entry| [entry.name, Some(entry.title)]).flatten();
+    let nearest = near.max_by(|a, b| strsim::jaro_winkler(a, wanted).total_cmp(&strsim::jaro_winkler(b, wanted)));
+    match nearest {
+        Some(nearest) => anyhow::bail!("no rule `{wanted}`; did you mean `{nearest}`?"),
+        None => anyhow::bail!("no rule `{wanted}`: no rules are loaded"),
+    }
+}
+
+/// The text of a rule file: a built-in one, or one on disk.
+fn text_of(file: &str) -> anyhow::Result<String> {
+    let builtin: Option<&Source> = rule::builtin().iter().find(|source| source.name == file);
+    match builtin {
+        Some(source) => Ok(source.text.to_string()),
+        None => Ok(std::fs::read_to_string(file)?),
+    }
+}
+
+fn compile(choice: &Choice) -> anyhow::Result<Arc<RuleSet>> {
+    choice.compile()
+}
