@@ -15,7 +15,7 @@ use crate::repository::{Problem, Repository};
 const LAYERS: &[(u8, &[&str])] = &[
     (0, &["audit", "query", "policy", "rule", "finding", "tlog"]),
     (1, &["host", "ledger"]),
-    (2, &["store", "detect"]),
+    (2, &["store", "detect", "sql"]),
     (3, &["ingest", "api"]),
     (4, &["kubewitness"]),
 ];

@@ -45,7 +45,7 @@ impl DataDir {
 
     /// Where the store's segments are.
     pub(crate) fn segments(&self) -> PathBuf {
-        self.data_dir.join(crate::local::STORE).join("segments")
+        self.data_dir.join(crate::local::STORE)
     }
 }
 
