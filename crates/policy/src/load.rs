@@ -147,6 +147,7 @@ fn decode(bytes: &[u8], server: ServerVersion) -> Result<Decoded, Failure> {
     let root = match kind.resolve(server)? {
         Root::V1 => &schema::POLICY,
         Root::Internal => &schema::INTERNAL_POLICY,
+        Root::Foreign(go_type) => return Err(foreign(&go_type, &source.document).into()),
     };
     let (data, mut strict) = decode::decode(&source.document, root).map_err(LoadError::Decode)?;
     if !source.yaml_duplicates.is_empty() {
@@ -168,9 +169,21 @@ struct GroupVersionKind {
     kind: String,
 }
 
+/// The type that a document is decoded into.
 enum Root {
     V1,
     Internal,
+    /// Something else that the server knows, by its Go type.
+    Foreign(String),
+}
+
+/// The server decodes other known kinds too before it finds that they are not policies.
+fn foreign(go_type: &str, document: &json::Document) -> LoadError {
+    let known = schema::FOREIGN.iter().find(|shape| shape.go_type == go_type);
+    if let Some(Err(error)) = known.map(|shape| decode::decode(document, shape)) {
+        return LoadError::Decode(error);
+    }
+    LoadError::Decode(format!("converting ({go_type}) to (audit.Policy): unknown conversion"))
 }
 
 impl GroupVersionKind {
@@ -235,15 +248,15 @@ impl GroupVersionKind {
         } else {
             return Err(self.not_registered());
         };
-        Err(LoadError::Decode(format!("converting ({go_type}) to (audit.Policy): unknown conversion")))
+        Ok(Root::Foreign(go_type))
     }
 
     fn not_registered(&self) -> LoadError {
         const SCHEME: &str = "in scheme \"k8s.io/apiserver/pkg/audit/scheme.go:30\"";
         let kind = &self.kind;
         LoadError::Decode(if self.version == "__internal" {
-            let group = &self.group;
-            format!("no kind \"{kind}\" is registered for the internal version of group \"{group}\" {SCHEME}")
+            let (kind, group) = (crate::golang::quote(kind), crate::golang::quote(&self.group));
+            format!("no kind {kind} is registered for the internal version of group {group} {SCHEME}")
         } else {
             let slash = if self.group.is_empty() { "" } else { "/" };
             let version = format!("{}{slash}{}", self.group, self.version);

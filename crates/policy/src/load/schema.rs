@@ -154,6 +154,36 @@ static MANAGED_FIELDS: Struct = Struct {
     embedded: None,
 };
 
+/// Kinds that are decoded although they are not policies, as far as they share fields with them.
+pub(super) static FOREIGN: [Struct; 3] = [
+    Struct {
+        name: "PolicyList",
+        go_type: "v1.PolicyList",
+        fields: &[("items", Shape::List("[]v1.Policy", &Shape::Struct(&POLICY)))],
+        embedded: None,
+    },
+    Struct { name: "Event", go_type: "v1.Event", fields: &EVENT_FIELDS, embedded: None },
+    Struct {
+        name: "EventList",
+        go_type: "v1.EventList",
+        fields: &[("items", Shape::List("[]v1.Event", &Shape::Struct(&EVENT)))],
+        embedded: None,
+    },
+];
+
+static EVENT: Struct = Struct { name: "Event", go_type: "v1.Event", fields: &EVENT_FIELDS, embedded: None };
+
+const EVENT_FIELDS: [(&str, Shape); 8] = [
+    ("level", Shape::Text("v1.Level")),
+    ("auditID", Shape::Text("types.UID")),
+    ("stage", Shape::Text("v1.Stage")),
+    ("requestURI", STRING),
+    ("verb", STRING),
+    ("sourceIPs", STRINGS),
+    ("userAgent", STRING),
+    ("annotations", Shape::Labels),
+];
+
 /// Without `apiVersion` the server decodes into its internal type, whose fields have their Go names; metadata
 /// is not nested there.
 pub(super) static INTERNAL_POLICY: Struct = Struct {

@@ -175,8 +175,22 @@ fn strip_origin(uri: &str) -> Option<&str> {
         return rest.starts_with('/').then_some(rest);
     };
     let end = authority.find(['/', '?']).unwrap_or(authority.len());
-    let host_ok = !authority[..end].contains([' ', '<', '>', '"', '%', '\\', '^', '`', '{', '|', '}']);
+    let host_ok = is_host(&authority[..end]);
     host_ok.then(|| &authority[end..])
+}
+
+/// `host`, `host:port` or `[address]:port`, with an optional user in front.
+fn is_host(authority: &str) -> bool {
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (name, port) = match host.strip_prefix('[') {
+        Some(bracketed) => match bracketed.split_once(']') {
+            Some((name, port)) => (name, port),
+            None => return false,
+        },
+        None => host.split_at(host.rfind(':').unwrap_or(host.len())),
+    };
+    let port_ok = port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
+    port_ok && !name.contains([' ', '#', '%', '\\', '^', '`', '{', '|', '}', '[', ']'])
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
