@@ -5,17 +5,26 @@
 //!
 //! Does not know files, sockets, time, or where events are kept: callers hand in bytes and requests.
 
+mod api;
 mod evaluate;
+mod explain;
 mod golang;
 mod json;
+mod lint;
 mod load;
 mod model;
+mod outline;
 mod request;
+mod space;
 mod version;
 mod yaml;
 
+pub use api::{Api, NotApiResources};
 pub use evaluate::{Decision, Evaluator};
+pub use explain::{Explanation, Passed, explain};
+pub use lint::{Fix, Issue, LINTS, Lint, LintOptions, Report, Severity, fix, lint};
 pub use load::{LoadError, Loaded, MAX_DOCUMENT_BYTES, load};
 pub use model::{GroupResources, Level, Policy, Rule, Stage};
+pub use outline::{Edit, Span};
 pub use request::{Forwarded, Request, Target, TargetError, User, parse_request_line, source_ips};
 pub use version::{ServerVersion, UnknownVersion};

@@ -29,6 +29,11 @@ impl ServerVersion {
         (Self::OLDEST.minor..=Self::NEWEST.minor).contains(&minor).then_some(Self { minor })
     }
 
+    /// The minor version.
+    pub fn minor_number(self) -> u16 {
+        self.minor
+    }
+
     /// Every known version, oldest first.
     pub fn all() -> impl Iterator<Item = Self> {
         (Self::OLDEST.minor..=Self::NEWEST.minor).map(|minor| Self { minor })

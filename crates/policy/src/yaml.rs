@@ -17,8 +17,8 @@ mod tree;
 mod value;
 
 pub(crate) use reader::decode_text;
-pub(crate) use resolve::{Resolved, resolve};
-pub(crate) use tree::{Kind, Node, NodeId, Tree};
+pub(crate) use resolve::{Resolved, plain_is_text, resolve};
+pub(crate) use tree::{Kind, NodeId, Tree};
 pub(crate) use value::{ConvertError, to_json};
 
 /// Deepest nesting of flow or block collections; deeper documents are a syntax error.

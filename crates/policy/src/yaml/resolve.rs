@@ -101,6 +101,11 @@ pub(crate) fn plain(value: &str) -> Resolved {
     .unwrap_or_else(|| Resolved::Text(value.to_owned()))
 }
 
+/// Whether a plain scalar stays text.
+pub(crate) fn plain_is_text(value: &str) -> bool {
+    matches!(plain(value), Resolved::Text(_))
+}
+
 fn word(value: &str) -> Option<Resolved> {
     Some(match value {
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Resolved::Bool(true),
