@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    config, connect, demo, evidence, exit, history, import, quarantine, rules, scan, search, serve, sql, tail, top,
-    verify, who,
+    config, connect, demo, evidence, exit, history, import, policy, quarantine, rules, scan, search, serve, sql, tail,
+    top, verify, who,
 };
 
 /// The witness of everything that happens in a Kubernetes cluster: receives every audit event, keeps it durably,
@@ -68,6 +68,8 @@ enum Command {
     },
     /// Print the manual page: `kubewitness man | man -l -`
     Man,
+    /// Audit policies: lint, decide, explain, simulate, compare, generate
+    Policy(policy::PolicyArgs),
 }
 
 /// The generated pages.
@@ -116,6 +118,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             std::io::stdout().write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Policy(args) => policy::run(&args),
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "kubewitness", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

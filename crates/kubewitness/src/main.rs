@@ -15,6 +15,7 @@ mod history;
 mod import;
 mod local;
 mod output;
+mod policy;
 mod printable;
 mod quarantine;
 mod record;

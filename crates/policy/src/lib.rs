@@ -6,25 +6,36 @@
 //! Does not know files, sockets, time, or where events are kept: callers hand in bytes and requests.
 
 mod api;
+mod diff;
 mod evaluate;
 mod explain;
+mod format;
+mod generate;
 mod golang;
 mod json;
 mod lint;
 mod load;
 mod model;
+mod need;
 mod outline;
 mod request;
 mod space;
+mod tally;
 mod version;
 mod yaml;
 
 pub use api::{Api, NotApiResources};
+pub use diff::{Change, Difference, Treatment, diff};
 pub use evaluate::{Decision, Evaluator};
 pub use explain::{Explanation, Passed, explain};
+pub use format::{format_text, schema, to_yaml};
+pub use generate::{GOALS, Generated, bytes_text, generate};
 pub use lint::{Fix, Issue, LINTS, Lint, LintOptions, Report, Severity, fix, lint};
 pub use load::{LoadError, Loaded, MAX_DOCUMENT_BYTES, load};
 pub use model::{GroupResources, Level, Policy, Rule, Stage};
+pub use need::{BlindSpot, Cause, Need, Pattern, blind_spots, built_in_needs};
 pub use outline::{Edit, Span};
 pub use request::{Forwarded, Request, Target, TargetError, User, parse_request_line, source_ips};
+pub use space::{Area, Choice, TooComplex};
+pub use tally::{Recorded, Tally, Volume};
 pub use version::{ServerVersion, UnknownVersion};

@@ -11,9 +11,10 @@ mod atoms;
 mod describe;
 mod region;
 
-pub(crate) use atoms::{Side, Space};
-pub(crate) use describe::Area;
-pub(crate) use region::{Region, TooComplex};
+pub(crate) use atoms::Space;
+pub use describe::{Area, Choice};
+pub(crate) use region::Region;
+pub use region::TooComplex;
 
 use crate::model::{GroupResources, Policy};
 

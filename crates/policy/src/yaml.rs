@@ -92,3 +92,23 @@ impl std::fmt::Display for SyntaxError {
         f.write_str(&self.problem)
     }
 }
+
+/// The comments of a text with their lines, from one, without their `#`.
+pub(crate) fn comments(text: &str) -> Vec<(usize, String)> {
+    let Ok(tree) = Tree::parse(text.as_bytes()) else { return Vec::new() };
+    let inside = tree.scalar_spans();
+    let mut found = Vec::new();
+    let mut offset = 0;
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        let mut hashes = line.match_indices('#').filter(|(at, _)| {
+            let after_blank = line[..*at].chars().next_back().is_none_or(char::is_whitespace);
+            after_blank && !inside.iter().any(|&(start, end)| (start..end).contains(&(offset + at)))
+        });
+        if let Some((at, _)) = hashes.next() {
+            let comment = line[at + 1..].trim_end();
+            found.push((i + 1, comment.strip_prefix(' ').unwrap_or(comment).to_owned()));
+        }
+        offset += line.len();
+    }
+    found
+}

@@ -78,6 +78,12 @@ impl Tree {
         }
     }
 
+    /// Where scalars stand in the text.
+    pub(crate) fn scalar_spans(&self) -> Vec<(usize, usize)> {
+        let scalars = self.nodes.iter().filter(|node| matches!(node.kind, Kind::Scalar { .. }));
+        scalars.map(|node| (node.start.offset, node.end.offset)).collect()
+    }
+
     fn add(&mut self, kind: Kind, start: Mark, end: Mark) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         self.nodes.push(Node { kind, start, end });

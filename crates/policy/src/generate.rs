@@ -1,0 +1,203 @@
+//! A policy from goals: every rule says which detections need it and what it costs.
+
+use std::collections::BTreeMap;
+
+use crate::format::to_yaml_with;
+use crate::model::{GroupResources, Level, Policy, Rule};
+use crate::need::Need;
+use crate::outline::Outline;
+use crate::tally::Volume;
+
+/// Goals that can be asked for.
+pub const GOALS: &[(&str, &str)] = &[
+    ("security", "detections of the product can fire"),
+    ("cis", "CIS Kubernetes Benchmark 3.2"),
+    ("pci", "PCI DSS 10.2: access and administration are recorded"),
+    ("hipaa", "HIPAA 164.312(b): access to protected data is recorded"),
+    ("gdpr", "GDPR article 32: access can be traced, secrets are not copied"),
+    ("soc2", "SOC 2 CC7.2: changes and access are monitored"),
+];
+
+/// A rule with its reasons.
+#[derive(Debug, Clone)]
+struct Reasoned {
+    rule: Rule,
+    why: String,
+    /// The rule may be lowered to this level, or dropped at `None`, to keep within a budget.
+    least: Level,
+}
+
+/// A generated policy.
+#[derive(Debug)]
+pub struct Generated {
+    rules: Vec<Reasoned>,
+    costs: Vec<Option<f64>>,
+}
+
+impl Generated {
+    /// The policy.
+    pub fn policy(&self) -> Policy {
+        Policy::new(self.rules.iter().map(|reasoned| reasoned.rule.clone()).collect())
+    }
+
+    /// Sets what each rule keeps, in bytes a day.
+    pub fn set_costs(&mut self, kept: &[Volume], days: f64) {
+        let cost = |volume: &Volume| (days > 0.0).then(|| volume.bytes as f64 / days);
+        self.costs = kept.iter().map(cost).collect();
+    }
+
+    /// Lowers the most expensive rule that its goals allow to lower; false where none is left.
+    pub fn economise(&mut self) -> bool {
+        let cost = |i: usize| self.costs.get(i).copied().flatten().unwrap_or(0.0);
+        let mut lowerable: Vec<usize> =
+            (0..self.rules.len()).filter(|&i| self.rules[i].rule.level > self.rules[i].least && cost(i) > 0.0).collect();
+        lowerable.sort_by(|&a, &b| cost(b).total_cmp(&cost(a)));
+        let Some(&most) = lowerable.first() else { return false };
+        let chosen = &mut self.rules[most];
+        chosen.rule.level = match chosen.rule.level {
+            Level::RequestResponse => Level::Request,
+            Level::Request => Level::Metadata,
+            _ => Level::None,
+        }
+        .max(chosen.least);
+        chosen.why.push_str("\nLowered to keep within the budget.");
+        true
+    }
+
+    /// The policy as YAML, with its reasons.
+    pub fn to_yaml(&self, head: &str) -> String {
+        let head: String = head.lines().map(|line| format!("{}\n", format!("# {line}").trim_end())).collect();
+        let comment = |i: usize| {
+            let cost = self.costs.get(i).copied().flatten();
+            let cost = cost.map_or(String::new(), |bytes| format!("\nCosts about {} a day.", bytes_text(bytes)));
+            format!("{}{cost}", self.rules[i].why)
+        };
+        let yaml = to_yaml_with(&self.policy(), comment);
+        debug_assert!(Outline::parse(&yaml).is_some());
+        head + &yaml
+    }
+}
+
+/// A size as people read it.
+pub fn bytes_text(bytes: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    let (mut bytes, mut unit) = (bytes, 0);
+    while bytes >= 1000.0 && unit + 1 < UNITS.len() {
+        bytes /= 1000.0;
+        unit += 1;
+    }
+    format!("{bytes:.1} {}", UNITS[unit])
+}
+
+/// Generates a policy for goals from what their detections need.
+pub fn generate(goals: &[String], needs: &[Need]) -> Generated {
+    let chosen: Vec<&Need> = needs.iter().filter(|need| need.goals.iter().any(|goal| goals.contains(goal))).collect();
+    let mut rules = noise();
+    rules.extend(secrets(&chosen));
+    rules.extend(wanted(&chosen));
+    rules.push(Reasoned {
+        rule: Rule { level: Level::Metadata, verbs: strings(&["get", "list", "watch"]), ..Rule::default() },
+        why: "All other reads: who looked at what. The first to go when the budget is short.".to_owned(),
+        least: Level::None,
+    });
+    rules.push(Reasoned {
+        rule: Rule { level: Level::Metadata, ..Rule::default() },
+        why: "Everything else, also APIs that do not exist yet, and failed authentications.".to_owned(),
+        least: Level::Metadata,
+    });
+    let costs = vec![None; rules.len()];
+    Generated { rules, costs }
+}
+
+fn strings(values: &[&str]) -> Vec<String> {
+    values.iter().map(|value| (*value).to_owned()).collect()
+}
+
+fn entry(group: &str, resources: &[&str]) -> GroupResources {
+    GroupResources { group: group.to_owned(), resources: strings(resources), ..GroupResources::default() }
+}
+
+/// Requests of every cluster that no detection looks at.
+fn noise() -> Vec<Reasoned> {
+    let health = Rule {
+        level: Level::None,
+        user_groups: strings(&["system:authenticated", "system:unauthenticated"]),
+        verbs: strings(&["get"]),
+        non_resource_urls: strings(&["/healthz*", "/livez*", "/readyz*", "/version"]),
+        ..Rule::default()
+    };
+    let leases = Rule {
+        level: Level::None,
+        users: strings(&["system:kube-controller-manager", "system:kube-scheduler"]),
+        verbs: strings(&["get", "update"]),
+        namespaces: strings(&["kube-system"]),
+        resources: vec![entry("coordination.k8s.io", &["leases"])],
+        ..Rule::default()
+    };
+    let heartbeats = Rule {
+        level: Level::None,
+        user_groups: strings(&["system:nodes"]),
+        verbs: strings(&["get", "update", "patch"]),
+        namespaces: strings(&["kube-node-lease"]),
+        resources: vec![entry("coordination.k8s.io", &["leases"])],
+        ..Rule::default()
+    };
+    let events = Rule {
+        level: Level::None,
+        verbs: strings(&["create", "patch", "update"]),
+        resources: vec![entry("", &["events"]), entry("events.k8s.io", &["events"])],
+        user_groups: strings(&["system:authenticated"]),
+        ..Rule::default()
+    };
+    let why = [
+        (health, "Health checks. Asking for a group keeps failed authentications (401) on these paths visible."),
+        (leases, "Leader election of the control plane: many requests a second, nothing to see."),
+        (heartbeats, "Heartbeats of nodes."),
+        (events, "Event recorders. Deleted Events are still recorded: deleting them covers tracks."),
+    ];
+    why.into_iter().map(|(rule, why)| Reasoned { rule, why: why.to_owned(), least: Level::None }).collect()
+}
+
+/// Secrets and tokens come before every rule that records bodies.
+fn secrets(chosen: &[&Need]) -> Vec<Reasoned> {
+    let rule = Rule {
+        level: Level::Metadata,
+        resources: vec![entry("", &["secrets", "serviceaccounts/token"]), entry("authentication.k8s.io", &["tokenreviews"])],
+        ..Rule::default()
+    };
+    let ids = ["secret-access", "secret-change", "token-minted"];
+    let needed: Vec<&str> = chosen.iter().map(|need| need.id.as_str()).filter(|id| ids.contains(id)).collect();
+    let mut why = "Never bodies: they would copy secrets and tokens into the log.".to_owned();
+    if !needed.is_empty() {
+        why.push_str(&format!("\nNeeded by {}.", needed.join(", ")));
+    }
+    vec![Reasoned { rule, why, least: Level::Metadata }]
+}
+
+/// One rule for every level, set of verbs and kind of request that detections ask for, deepest first.
+fn wanted(chosen: &[&Need]) -> Vec<Reasoned> {
+    type Shape = (std::cmp::Reverse<Level>, Vec<String>);
+    let mut shapes: BTreeMap<Shape, (BTreeMap<String, Vec<String>>, Vec<String>)> = BTreeMap::new();
+    for need in chosen {
+        for pattern in &need.requests {
+            let is_secret = pattern.group.is_empty()
+                && pattern.resources.iter().all(|r| matches!(r.as_str(), "secrets" | "serviceaccounts/token"));
+            if is_secret {
+                continue;
+            }
+            let shape = (std::cmp::Reverse(need.level), pattern.verbs.clone());
+            let (groups, ids) = shapes.entry(shape).or_default();
+            let resources = groups.entry(pattern.group.clone()).or_default();
+            resources.extend(pattern.resources.iter().filter(|r| !resources.contains(r)).cloned().collect::<Vec<_>>());
+            if !ids.contains(&need.id) {
+                ids.push(need.id.clone());
+            }
+        }
+    }
+    let reasoned = |((std::cmp::Reverse(level), verbs), (groups, ids)): (Shape, (BTreeMap<String, Vec<String>>, Vec<String>))| {
+        let entries = groups.into_iter().map(|(group, resources)| GroupResources { group, resources, ..GroupResources::default() });
+        let rule = Rule { level, verbs, resources: entries.collect(), ..Rule::default() };
+        Reasoned { rule, why: format!("Needed by {}.", ids.join(", ")), least: level }
+    };
+    shapes.into_iter().map(reasoned).collect()
+}
