@@ -98,10 +98,7 @@ const GROUPS: &[(&str, &[Row])] = &[
     ("coordination.k8s.io", &[("leasecandidates", &[], 31, 0), ("leases", &[], 0, 0)]),
     ("discovery.k8s.io", &[("endpointslices", &[], 0, 0)]),
     ("events.k8s.io", &[("events", &[], 0, 0)]),
-    (
-        "flowcontrol.apiserver.k8s.io",
-        &[("flowschemas", STATUS, 0, 0), ("prioritylevelconfigurations", STATUS, 0, 0)],
-    ),
+    ("flowcontrol.apiserver.k8s.io", &[("flowschemas", STATUS, 0, 0), ("prioritylevelconfigurations", STATUS, 0, 0)]),
     ("internal.apiserver.k8s.io", &[("storageversions", STATUS, 0, 0)]),
     (
         "networking.k8s.io",

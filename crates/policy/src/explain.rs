@@ -172,7 +172,8 @@ fn resource_mismatch(rule: &Rule, request: &Request<'_>) -> Option<String> {
 /// A list as people read it, cut where it gets long.
 fn list(values: &[String]) -> String {
     const SHOWN: usize = 4;
-    let shown: Vec<String> = values.iter().take(SHOWN).map(|v| if v.is_empty() { "\"\"".into() } else { v.clone() }).collect();
+    let shown: Vec<String> =
+        values.iter().take(SHOWN).map(|v| if v.is_empty() { "\"\"".into() } else { v.clone() }).collect();
     let more = if values.len() > SHOWN { format!(" and {} more", values.len() - SHOWN) } else { String::new() };
     format!("[{}{more}]", shown.join(", "))
 }

@@ -49,8 +49,9 @@ impl Generated {
     /// Lowers the most expensive rule that its goals allow to lower; false where none is left.
     pub fn economise(&mut self) -> bool {
         let cost = |i: usize| self.costs.get(i).copied().flatten().unwrap_or(0.0);
-        let mut lowerable: Vec<usize> =
-            (0..self.rules.len()).filter(|&i| self.rules[i].rule.level > self.rules[i].least && cost(i) > 0.0).collect();
+        let mut lowerable: Vec<usize> = (0..self.rules.len())
+            .filter(|&i| self.rules[i].rule.level > self.rules[i].least && cost(i) > 0.0)
+            .collect();
         lowerable.sort_by(|&a, &b| cost(b).total_cmp(&cost(a)));
         let Some(&most) = lowerable.first() else { return false };
         let chosen = &mut self.rules[most];
@@ -162,7 +163,10 @@ fn noise() -> Vec<Reasoned> {
 fn secrets(chosen: &[&Need]) -> Vec<Reasoned> {
     let rule = Rule {
         level: Level::Metadata,
-        resources: vec![entry("", &["secrets", "serviceaccounts/token"]), entry("authentication.k8s.io", &["tokenreviews"])],
+        resources: vec![
+            entry("", &["secrets", "serviceaccounts/token"]),
+            entry("authentication.k8s.io", &["tokenreviews"]),
+        ],
         ..Rule::default()
     };
     let ids = ["secret-access", "secret-change", "token-minted"];
@@ -194,10 +198,15 @@ fn wanted(chosen: &[&Need]) -> Vec<Reasoned> {
             }
         }
     }
-    let reasoned = |((std::cmp::Reverse(level), verbs), (groups, ids)): (Shape, (BTreeMap<String, Vec<String>>, Vec<String>))| {
-        let entries = groups.into_iter().map(|(group, resources)| GroupResources { group, resources, ..GroupResources::default() });
-        let rule = Rule { level, verbs, resources: entries.collect(), ..Rule::default() };
-        Reasoned { rule, why: format!("Needed by {}.", ids.join(", ")), least: level }
-    };
+    let reasoned =
+        |((std::cmp::Reverse(level), verbs), (groups, ids)): (Shape, (BTreeMap<String, Vec<String>>, Vec<String>))| {
+            let entries = groups.into_iter().map(|(group, resources)| GroupResources {
+                group,
+                resources,
+                ..GroupResources::default()
+            });
+            let rule = Rule { level, verbs, resources: entries.collect(), ..Rule::default() };
+            Reasoned { rule, why: format!("Needed by {}.", ids.join(", ")), least: level }
+        };
     shapes.into_iter().map(reasoned).collect()
 }

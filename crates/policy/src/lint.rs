@@ -3,8 +3,8 @@
 //!
 //! A lint is an entry of [`LINTS`] and a check that reports it; each has a page in `docs/policy/lints/`.
 
-mod coverage;
 mod cost;
+mod coverage;
 mod document;
 mod names;
 mod resources;
@@ -186,14 +186,7 @@ pub fn lint(bytes: &[u8], options: &LintOptions) -> Report {
     document::check(&loaded, outline.as_ref(), options, &mut issues);
     if let Ok(policy) = &loaded.policy {
         let subject = Subject::new(policy, outline.as_ref(), options);
-        for check in [
-            shadow::check,
-            names::check,
-            resources::check,
-            secrecy::check,
-            coverage::check,
-            cost::check,
-        ] {
+        for check in [shadow::check, names::check, resources::check, secrecy::check, coverage::check, cost::check] {
             check(&subject, &mut issues);
         }
     }
@@ -264,12 +257,21 @@ impl<'s> Subject<'s> {
     }
 
     /// An issue at an item of a list of a resource entry.
-    fn entry_issue(&self, lint: &'static Lint, place: (usize, usize), item: Option<(&str, usize)>, message: String) -> Issue {
+    fn entry_issue(
+        &self,
+        lint: &'static Lint,
+        place: (usize, usize),
+        item: Option<(&str, usize)>,
+        message: String,
+    ) -> Issue {
         let (rule, entry) = place;
         let span = self.outline.and_then(|outline| {
             let node = match item {
                 Some((list, item)) => outline.entry_item(rule, entry, list, item)?,
-                None => outline.field(outline.entry(rule, entry)?, "group").map(|field| field.value).or(outline.entry(rule, entry))?,
+                None => outline
+                    .field(outline.entry(rule, entry)?, "group")
+                    .map(|field| field.value)
+                    .or(outline.entry(rule, entry))?,
             };
             Some(outline.span(node))
         });

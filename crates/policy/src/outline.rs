@@ -148,10 +148,7 @@ impl<'t> Outline<'t> {
     }
 
     fn is_flow(&self, id: NodeId) -> bool {
-        matches!(
-            &self.tree.node(id).kind,
-            Kind::Sequence { flow: true, .. } | Kind::Mapping { flow: true, .. }
-        )
+        matches!(&self.tree.node(id).kind, Kind::Sequence { flow: true, .. } | Kind::Mapping { flow: true, .. })
     }
 
     fn line_start(&self, offset: usize) -> usize {
@@ -165,8 +162,11 @@ impl<'t> Outline<'t> {
     /// Puts another scalar in place of one.
     pub(crate) fn replace(&self, id: NodeId, value: &str) -> Option<Edit> {
         let (span, quoted) = (self.span(id), plain_or_quoted(value));
-        matches!(self.tree.node(id).kind, Kind::Scalar { block: false, .. })
-            .then(|| Edit { start: span.start, end: span.end, text: quoted })
+        matches!(self.tree.node(id).kind, Kind::Scalar { block: false, .. }).then(|| Edit {
+            start: span.start,
+            end: span.end,
+            text: quoted,
+        })
     }
 
     /// Removes an item of a list, unless it is the only one: an empty list would not restrict any more.

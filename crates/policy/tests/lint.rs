@@ -25,7 +25,8 @@ fn every_lint_has_its_golden_output() {
         let mut golden = String::new();
         for issue in &issues {
             let place = issue.span.map_or("-".to_owned(), |span| format!("{}:{}", span.line, span.column));
-            writeln!(golden, "{place} {:?}[{}]: {}", issue.lint.severity, issue.lint.id, issue.message).expect("string");
+            writeln!(golden, "{place} {:?}[{}]: {}", issue.lint.severity, issue.lint.id, issue.message)
+                .expect("string");
             if let Some(fix) = &issue.fix {
                 writeln!(golden, "    fix: {}", fix.title).expect("string");
             }

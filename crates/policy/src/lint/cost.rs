@@ -81,7 +81,8 @@ fn patch_loss(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
         return;
     }
     for (i, _) in subject.rules() {
-        let probes = [("", "configmaps"), ("", "pods"), ("apps", "deployments"), ("rbac.authorization.k8s.io", "roles")];
+        let probes =
+            [("", "configmaps"), ("", "pods"), ("apps", "deployments"), ("rbac.authorization.k8s.io", "roles")];
         let loses = probes.into_iter().find(|(group, resource)| {
             let decision = subject.evaluator.decide(&subject.ordinary("patch", group, resource));
             decision.rule == Some(i) && decision.level >= Level::Request && !decision.records(Stage::RequestReceived)

@@ -141,7 +141,8 @@ fn none_rules(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
             let who: Vec<&str> = rule.users.iter().chain(&rule.user_groups).map(String::as_str).take(3).collect();
             let what = if reads_only { "reads, of secrets too, are" } else { "nothing is" };
             let message = format!("{}: {what} recorded of {}", nth(i), who.join(", "));
-            let message = message.replace("reads, of secrets too, are recorded", "no read, not even of secrets, is recorded");
+            let message =
+                message.replace("reads, of secrets too, are recorded", "no read, not even of secrets, is recorded");
             issues.push(subject.issue(&NONE_FOR_IDENTITY, Some(i), message));
         }
         if !by_identity && !rule.non_resource_urls.is_empty() {
@@ -151,7 +152,8 @@ fn none_rules(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
                 let (key, value) = (outline.span(level.key), outline.span(level.value));
                 let lead = " ".repeat(key.column - 1);
                 let line = format!("\n{lead}userGroups: [\"system:authenticated\", \"system:unauthenticated\"]");
-                let block = outline.text[..key.start].ends_with(['-', ' ']) && !outline.text[..key.start].ends_with("{ ");
+                let block =
+                    outline.text[..key.start].ends_with(['-', ' ']) && !outline.text[..key.start].ends_with("{ ");
                 block.then_some(crate::outline::Edit { start: value.end, end: value.end, text: line })
             });
             issues.push(subject.issue(&PATHS_HIDE_401, Some(i), message).with_fix("ask for any user group", edit));

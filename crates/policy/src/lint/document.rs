@@ -221,9 +221,10 @@ impl Walk<'_> {
     ) -> Issue {
         let lower = name.to_ascii_lowercase();
         let alias = ALIASES.iter().find(|(alias, meant)| *alias == lower && known.contains(meant));
-        let meant = alias.map(|(_, meant)| *meant).or_else(|| similar(name, known)).or_else(|| {
-            known.iter().copied().find(|k| k.eq_ignore_ascii_case(&format!("{name}s")))
-        });
+        let meant = alias
+            .map(|(_, meant)| *meant)
+            .or_else(|| similar(name, known))
+            .or_else(|| known.iter().copied().find(|k| k.eq_ignore_ascii_case(&format!("{name}s"))));
         let span = Some(self.outline.span(field.key));
         let is_free = |meant: &str| !fields.iter().any(|other| self.outline.scalar(other.key) == Some(meant));
         match meant {

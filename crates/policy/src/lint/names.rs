@@ -109,7 +109,8 @@ fn wildcards(subject: &Subject<'_>, i: usize, rule: &Rule, issues: &mut Vec<Issu
                 let field = outline.rule_field(i, list)?;
                 if alone { outline.remove_field(field) } else { outline.remove_item(field.value, j) }
             });
-            let title = if alone { format!("leave {list} out, which matches all") } else { "remove the value".to_owned() };
+            let title =
+                if alone { format!("leave {list} out, which matches all") } else { "remove the value".to_owned() };
             issues.push(found.with_fix(title, edit));
         }
     }

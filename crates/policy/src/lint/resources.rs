@@ -133,7 +133,8 @@ impl Check<'_> {
     fn unknown_resource(&self, j: usize, resource: &str) -> Issue {
         let api = &self.subject.options.api;
         let group = if self.entry.group.is_empty() { "core" } else { &self.entry.group };
-        let homes: Vec<&str> = api.groups_with(resource).into_iter().map(|g| if g.is_empty() { "\"\"" } else { g }).collect();
+        let homes: Vec<&str> =
+            api.groups_with(resource).into_iter().map(|g| if g.is_empty() { "\"\"" } else { g }).collect();
         let near = nearest(resource, api.resource_names(&self.entry.group));
         let plural = api.resource_names(&self.entry.group).find(|name| *name == format!("{resource}s"));
         let meant = near.or(plural);

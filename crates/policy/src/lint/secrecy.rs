@@ -15,7 +15,9 @@ const SENSITIVE: &[(&str, &[&str], &str)] = &[
 pub(super) fn sensitive_policy() -> Policy {
     let mut policy = Policy::new(SENSITIVE.iter().map(|(group, resources, _)| selector(group, resources)).collect());
     // Everyday users and verbs that several checks ask about.
-    policy.rules.push(Rule { verbs: ["get", "list", "watch", "patch", "create"].map(String::from).into(), ..Rule::default() });
+    policy
+        .rules
+        .push(Rule { verbs: ["get", "list", "watch", "patch", "create"].map(String::from).into(), ..Rule::default() });
     policy
 }
 
@@ -33,8 +35,10 @@ pub(super) fn check(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
             continue;
         }
         let leaks = |region: &Region| !map.decided[i].and(region).is_empty();
-        let leaking: Vec<_> =
-            SENSITIVE.iter().filter(|(group, resources, _)| leaks(&subject.space.rule(&selector(group, resources)))).collect();
+        let leaking: Vec<_> = SENSITIVE
+            .iter()
+            .filter(|(group, resources, _)| leaks(&subject.space.rule(&selector(group, resources))))
+            .collect();
         if leaking.is_empty() {
             continue;
         }

@@ -23,15 +23,8 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    pub(crate) const RESOURCE: [Self; 7] = [
-        Self::User,
-        Self::Verb,
-        Self::Namespace,
-        Self::ApiGroup,
-        Self::Resource,
-        Self::Subresource,
-        Self::Name,
-    ];
+    pub(crate) const RESOURCE: [Self; 7] =
+        [Self::User, Self::Verb, Self::Namespace, Self::ApiGroup, Self::Resource, Self::Subresource, Self::Name];
     pub(crate) const PATH: [Self; 3] = [Self::User, Self::Verb, Self::Path];
 }
 
