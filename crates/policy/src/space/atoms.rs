@@ -155,11 +155,27 @@ impl Space {
         }
     }
 
+    /// The atoms of an attribute that stand for any value. Every path begins with a slash, so nothing is left for
+    /// what lies outside a named `/*`.
+    pub(crate) fn full(&self, side: Side) -> Bits {
+        let mut bits = self.names(side).all();
+        if side == Side::Path {
+            let (root, any) = (self.paths.index.get("/*"), self.paths.index.get("*"));
+            if root.or(any).is_some() {
+                bits.remove(self.paths.other());
+            }
+            if let (Some(_), Some(&any)) = (root, any) {
+                bits.remove(any);
+            }
+        }
+        bits
+    }
+
     /// One cell for all resource requests and one for all others.
     pub(crate) fn widest(&self) -> [Cell; 2] {
         let full = |sides: &[Side], is_resource| Cell {
             is_resource,
-            sides: sides.iter().map(|&side| self.names(side).all()).collect(),
+            sides: sides.iter().map(|&side| self.full(side)).collect(),
             within: Bits::none(self.groups.count()),
             outside: Bits::none(self.groups.count()),
         };
@@ -297,7 +313,7 @@ impl Space {
                 }
             }
         }
-        bits
+        bits.and(&self.full(Side::Path))
     }
 
     /// The atom of a path: itself if it is named, else its longest named prefix.

@@ -77,9 +77,9 @@ fn empty_name(side: Side) -> &'static str {
     }
 }
 
-fn choice(bits: &Bits, names: &Names, side: Side) -> Choice {
-    let full = names.other() + 1;
-    if bits.len() == full {
+fn choice(bits: &Bits, space: &Space, side: Side) -> Choice {
+    let names = space.names(side);
+    if *bits == space.full(side) {
         return Choice::Any;
     }
     let shown = |atom: usize| match names.name(atom) {
@@ -88,7 +88,7 @@ fn choice(bits: &Bits, names: &Names, side: Side) -> Choice {
         None => "(any other)".to_owned(),
     };
     if bits.contains(names.other()) {
-        return Choice::Not((0..full).filter(|&atom| !bits.contains(atom)).map(shown).collect());
+        return Choice::Not((0..names.other()).filter(|&atom| !bits.contains(atom)).map(shown).collect());
     }
     Choice::Only(bits.atoms().map(shown).collect())
 }
@@ -98,7 +98,7 @@ impl Space {
         let sides: &[Side] = if cell.is_resource { &Side::RESOURCE } else { &Side::PATH };
         let of = |wanted: Side| {
             let at = sides.iter().position(|&side| side == wanted);
-            at.map_or(Choice::Any, |at| choice(&cell.sides[at], self.names(wanted), wanted))
+            at.map_or(Choice::Any, |at| choice(&cell.sides[at], self, wanted))
         };
         let groups = |bits: &Bits| -> Vec<String> {
             bits.atoms().filter_map(|g| self.groups.name(g)).map(str::to_owned).collect()
