@@ -173,7 +173,7 @@ fn headline(gravest: &str, count: usize, span: SignedDuration, reach: &Reach) ->
     match (reach.allowed, reach.denied) {
         (0, denied) if denied > 0 => text.push_str(" Everything was refused."),
         (allowed, denied) if denied > 0 => {
-            text.push_str(&format!(" {allowed} actions were carried out, {denied} refused."))
+            text.push_str(&format!(" {allowed} actions were carried out, {denied} refused."));
         }
         _ => {}
     }

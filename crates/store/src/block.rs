@@ -251,7 +251,7 @@ fn concat_values<'a>(parts: impl Iterator<Item = &'a Values> + Clone, rows: usiz
             let mut all = Vec::with_capacity(rows);
             parts.for_each(|part| {
                 if let Values::Integers(values) = part {
-                    all.extend_from_slice(values)
+                    all.extend_from_slice(values);
                 }
             });
             Values::Integers(all)
@@ -260,7 +260,7 @@ fn concat_values<'a>(parts: impl Iterator<Item = &'a Values> + Clone, rows: usiz
             let mut all = Vec::with_capacity(rows);
             parts.for_each(|part| {
                 if let Values::Uuids(values) = part {
-                    all.extend_from_slice(values)
+                    all.extend_from_slice(values);
                 }
             });
             Values::Uuids(all)
@@ -271,7 +271,7 @@ fn concat_values<'a>(parts: impl Iterator<Item = &'a Values> + Clone, rows: usiz
             let mut all = Strings::with_capacity(rows, bytes);
             parts.for_each(|part| {
                 if let Values::Bytes(strings) = part {
-                    strings.iter().for_each(|value| all.push(value))
+                    strings.iter().for_each(|value| all.push(value));
                 }
             });
             Values::Bytes(all)

@@ -156,7 +156,9 @@ fn groups_add_up() {
         sum: Some(Column::Size),
     };
     let answer = store.reader().snapshot().group_by(&query, &by).unwrap();
-    let mut expected: BTreeMap<(String, String, i64), (u64, BTreeSet<String>, i64)> = BTreeMap::new();
+    /// Rows, distinct names and bytes of one verb, group and minute.
+    type Tally = (u64, BTreeSet<String>, i64);
+    let mut expected: BTreeMap<(String, String, i64), Tally> = BTreeMap::new();
     for kept in entries.iter().filter(|kept| kept.matches(&query)) {
         let event = Event::parse(&kept.payload).unwrap();
         for group in event.groups().collect::<BTreeSet<_>>() {

@@ -38,7 +38,7 @@ impl List {
         let mut out = anstream::stdout().lock();
         match self.output {
             Output::Json => {
-                writeln!(out, "{}", serde_json::to_string_pretty(&shown.iter().map(object).collect::<Vec<_>>())?)?
+                writeln!(out, "{}", serde_json::to_string_pretty(&shown.iter().map(object).collect::<Vec<_>>())?)?;
             }
             Output::Ndjson => shown.iter().try_for_each(|entry| writeln!(out, "{}", object(entry)))?,
             Output::Table | Output::Wide => table(&mut out, &shown, self.output == Output::Wide)?,
