@@ -45,8 +45,8 @@ fn requests() -> Vec<Request<'static>> {
         resource: ["widgets", "gadgets", "pods"][i % 3].into(),
         subresource: ["", "status", "", ""][i % 4].into(),
         name: "one".into(),
-        resource_request: i % 10 != 0,
-        path: if i % 10 == 0 { format!("/path-{}x", i % 20).into() } else { "".into() },
+        resource_request: !i.is_multiple_of(10),
+        path: if i.is_multiple_of(10) { format!("/path-{}x", i % 20).into() } else { "".into() },
         ..Request::default()
     };
     (0..4096).map(request).collect()

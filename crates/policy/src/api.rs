@@ -192,9 +192,6 @@ impl Api {
             let (resource, group) = match words[..] {
                 [] | ["NAME", ..] => continue,
                 [name] => name.split_once('.').unwrap_or((name, "")),
-                [name, .., namespaced, _] if matches!(namespaced, "true" | "false") => {
-                    (name, group_of(words[words.len() - 3]))
-                }
                 [name, ..] => match words.iter().position(|w| matches!(*w, "true" | "false")) {
                     Some(at) if at > 1 => (name, group_of(words[at - 1])),
                     _ => return Err(NotApiResources { line: i + 1, text: line.to_owned() }),

@@ -96,14 +96,20 @@ struct Resources {
 struct Patterns {
     /// Rules that take the whole group, and rules without a resource selector.
     all: Row,
-    /// `pods` and `pods/*` for requests without a subresource.
-    bare: Column,
-    /// `pods/log`.
-    exact: Column,
-    /// `pods/*`, by resource.
-    any_subresource: Column,
+    by_resource: hashbrown::HashMap<Box<str>, ResourceRows>,
     /// `*/log`, by subresource.
     any_resource: Column,
+}
+
+/// Rows of patterns that name one resource.
+#[derive(Debug)]
+struct ResourceRows {
+    /// `pods` and `pods/*`: requests without a subresource.
+    bare: Row,
+    /// `pods/*`: requests with any subresource.
+    whole: Row,
+    /// `pods/log`, by subresource.
+    exact: Column,
 }
 
 impl Evaluator {
@@ -222,15 +228,16 @@ pub(crate) fn path_matches(pattern: &str, path: &str) -> bool {
 impl Patterns {
     fn rows(&self, request: &Request<'_>, found: &mut SmallVec<[Row; 8]>) {
         found.push(self.all);
+        let named = self.by_resource.get(&*request.resource);
         if request.subresource.is_empty() {
-            found.push(self.bare.row(&request.resource));
+            found.extend(named.map(|rows| rows.bare));
             return;
         }
-        found.push(self.any_subresource.row(&request.resource));
-        found.push(self.any_resource.row(&request.subresource));
-        if !self.exact.rows.is_empty() {
-            found.push(self.exact.row(&request.combined_resource()));
+        if let Some(rows) = named {
+            found.push(rows.whole);
+            found.push(rows.exact.row(&request.subresource));
         }
+        found.push(self.any_resource.row(&request.subresource));
     }
 }
 
@@ -387,9 +394,16 @@ impl<'p> Compiler<'p> {
     }
 
     fn patterns(&mut self, all: Row) -> Patterns {
-        let other = self.empty_row();
-        let column = || Column { other, ..Column::default() };
-        Patterns { all, bare: column(), exact: column(), any_subresource: column(), any_resource: column() }
+        let any_resource = Column { other: self.empty_row(), ..Column::default() };
+        Patterns { all, any_resource, ..Patterns::default() }
+    }
+
+    /// The rows of a resource, made when it is first named.
+    fn of_resource<'a>(&mut self, patterns: &'a mut Patterns, resource: &str) -> &'a mut ResourceRows {
+        patterns.by_resource.entry(resource.into()).or_insert_with(|| {
+            let exact = Column { other: self.empty_row(), ..Column::default() };
+            ResourceRows { bare: self.empty_row(), whole: self.empty_row(), exact }
+        })
     }
 
     fn entry(&mut self, entry: &GroupResources, rule: usize, patterns: &mut Patterns) {
@@ -400,14 +414,21 @@ impl<'p> Compiler<'p> {
             if pattern == "*" {
                 self.set(patterns.all, rule);
             }
-            self.set_in(&mut patterns.bare, pattern, rule);
-            self.set_in(&mut patterns.exact, pattern, rule);
+            let bare = self.of_resource(patterns, pattern).bare;
+            self.set(bare, rule);
+            for (slash, _) in pattern.match_indices('/') {
+                let (resource, subresource) = (&pattern[..slash], &pattern[slash + 1..]);
+                let exact = &mut self.of_resource(patterns, resource).exact;
+                self.set_in(exact, subresource, rule);
+            }
             if let Some(subresource) = pattern.strip_prefix("*/") {
                 self.set_in(&mut patterns.any_resource, subresource, rule);
             }
             if let Some(resource) = pattern.strip_suffix("/*") {
-                self.set_in(&mut patterns.any_subresource, resource, rule);
-                self.set_in(&mut patterns.bare, resource, rule);
+                let rows = self.of_resource(patterns, resource);
+                let (bare, whole) = (rows.bare, rows.whole);
+                self.set(bare, rule);
+                self.set(whole, rule);
             }
         }
     }

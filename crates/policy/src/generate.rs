@@ -96,9 +96,17 @@ pub fn generate(goals: &[String], needs: &[Need]) -> Generated {
     let mut rules = noise();
     rules.extend(secrets(&chosen));
     rules.extend(wanted(&chosen));
+    rules.push(ways_in());
     rules.push(Reasoned {
-        rule: Rule { level: Level::Metadata, verbs: strings(&["get", "list", "watch"]), ..Rule::default() },
-        why: "All other reads: who looked at what. The first to go when the budget is short.".to_owned(),
+        rule: Rule {
+            level: Level::Metadata,
+            user_groups: strings(&["system:authenticated"]),
+            verbs: strings(&["get", "list", "watch"]),
+            ..Rule::default()
+        },
+        why: "All other reads: who looked at what. The first to go when the budget is short; anonymous requests and \
+              failed authentications are not among them."
+            .to_owned(),
         least: Level::None,
     });
     rules.push(Reasoned {
@@ -178,10 +186,23 @@ fn secrets(chosen: &[&Need]) -> Vec<Reasoned> {
     vec![Reasoned { rule, why, least: Level::Metadata }]
 }
 
+/// Ways into pods, nodes and credentials: recorded whatever the goals and the budget are.
+fn ways_in() -> Reasoned {
+    let streams = ["nodes/proxy", "pods/attach", "pods/ephemeralcontainers", "pods/exec", "pods/portforward"];
+    let core = [&streams[..], &["pods/proxy", "services/proxy"]].concat();
+    let approvals = entry("certificates.k8s.io", &["certificatesigningrequests/approval"]);
+    let rule = Rule { level: Level::Metadata, resources: vec![entry("", &core), approvals], ..Rule::default() };
+    let why = "Ways into pods, nodes and credentials: few requests, and every one matters.";
+    Reasoned { rule, why: why.to_owned(), least: Level::Metadata }
+}
+
 /// One rule for every level, set of verbs and kind of request that detections ask for, deepest first.
 fn wanted(chosen: &[&Need]) -> Vec<Reasoned> {
+    /// Level, deepest first, and verbs.
     type Shape = (std::cmp::Reverse<Level>, Vec<String>);
-    let mut shapes: BTreeMap<Shape, (BTreeMap<String, Vec<String>>, Vec<String>)> = BTreeMap::new();
+    /// Resources by group, and the detections that need them.
+    type Wants = (BTreeMap<String, Vec<String>>, Vec<String>);
+    let mut shapes: BTreeMap<Shape, Wants> = BTreeMap::new();
     for need in chosen {
         for pattern in &need.requests {
             let is_secret = pattern.group.is_empty()
@@ -198,15 +219,14 @@ fn wanted(chosen: &[&Need]) -> Vec<Reasoned> {
             }
         }
     }
-    let reasoned =
-        |((std::cmp::Reverse(level), verbs), (groups, ids)): (Shape, (BTreeMap<String, Vec<String>>, Vec<String>))| {
-            let entries = groups.into_iter().map(|(group, resources)| GroupResources {
-                group,
-                resources,
-                ..GroupResources::default()
-            });
-            let rule = Rule { level, verbs, resources: entries.collect(), ..Rule::default() };
-            Reasoned { rule, why: format!("Needed by {}.", ids.join(", ")), least: level }
-        };
+    let reasoned = |((std::cmp::Reverse(level), verbs), (groups, ids)): (Shape, Wants)| {
+        let entries = groups.into_iter().map(|(group, resources)| GroupResources {
+            group,
+            resources,
+            ..GroupResources::default()
+        });
+        let rule = Rule { level, verbs, resources: entries.collect(), ..Rule::default() };
+        Reasoned { rule, why: format!("Needed by {}.", ids.join(", ")), least: level }
+    };
     shapes.into_iter().map(reasoned).collect()
 }

@@ -166,7 +166,7 @@ fn general(value: f64, scientific: &str) -> String {
     let (negative, digits, exponent) = shortest(scientific);
     // The library decides as if six digits had been asked for.
     const PRECISION: i32 = 6;
-    if exponent < -4 || exponent >= PRECISION {
+    if !(-4..PRECISION).contains(&exponent) {
         return with_exponent(negative, &digits, exponent, 2);
     }
     positional(negative, &digits, exponent)

@@ -117,7 +117,7 @@ impl Reader<'_> {
             if began {
                 open.push(Open { id, key: None });
             }
-            if !self.to_next_value(&mut open, began)? {
+            if !self.seek_value(&mut open, began)? {
                 return self.end();
             }
         }
@@ -132,7 +132,7 @@ impl Reader<'_> {
     }
 
     /// Moves to where the next value begins, closing what ends; false when the root has ended.
-    fn to_next_value(&mut self, open: &mut Vec<Open>, mut fresh: bool) -> Result<bool, String> {
+    fn seek_value(&mut self, open: &mut Vec<Open>, mut fresh: bool) -> Result<bool, String> {
         while let Some(collection) = open.last_mut() {
             let is_object = matches!(self.document.value(collection.id), Value::Object(_));
             self.skip_blanks();

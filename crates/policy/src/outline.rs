@@ -29,7 +29,7 @@ pub struct Edit {
 }
 
 /// Applies edits; of edits that overlap the first wins. Says how many were applied.
-pub fn apply(text: &str, edits: &[Edit]) -> (String, usize) {
+pub(crate) fn apply(text: &str, edits: &[Edit]) -> (String, usize) {
     let mut edits: Vec<&Edit> = edits.iter().collect();
     edits.sort_by_key(|edit| (edit.start, edit.end));
     let (mut out, mut at, mut applied) = (String::with_capacity(text.len()), 0, 0);
@@ -97,7 +97,7 @@ impl<'t> Outline<'t> {
     pub(crate) fn field(&self, mapping: NodeId, name: &str) -> Option<Field> {
         let Kind::Mapping { children, .. } = &self.tree.node(self.tree.target(mapping)).kind else { return None };
         let pairs = children.chunks_exact(2).map(|pair| Field { key: pair[0], value: pair[1] });
-        pairs.filter(|field| self.scalar(field.key) == Some(name)).last()
+        pairs.rev().find(|field| self.scalar(field.key) == Some(name))
     }
 
     pub(crate) fn fields(&self, mapping: NodeId) -> Vec<Field> {

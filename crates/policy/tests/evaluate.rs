@@ -15,7 +15,7 @@ enum Line {
     #[serde(rename_all = "camelCase")]
     Case {
         policy: String,
-        attrs: Request<'static>,
+        attrs: Box<Request<'static>>,
         level: String,
         #[serde(default)]
         omit_stages: Vec<String>,

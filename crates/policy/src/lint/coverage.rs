@@ -135,14 +135,12 @@ fn none_rules(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
         }
         let by_identity = !rule.users.is_empty() || !rule.user_groups.is_empty();
         let narrow = rule.selects_resources() || !rule.non_resource_urls.is_empty();
-        let reads_only =
-            !rule.verbs.is_empty() && rule.verbs.iter().all(|v| matches!(v.as_str(), "get" | "list" | "watch"));
-        if by_identity && !narrow {
+        if by_identity && !narrow && super::secrecy::decides_sensitive(subject, i) {
             let who: Vec<&str> = rule.users.iter().chain(&rule.user_groups).map(String::as_str).take(3).collect();
-            let what = if reads_only { "reads, of secrets too, are" } else { "nothing is" };
-            let message = format!("{}: {what} recorded of {}", nth(i), who.join(", "));
+            let verbs =
+                if rule.verbs.is_empty() { "nothing".to_owned() } else { format!("no {}", rule.verbs.join(", ")) };
             let message =
-                message.replace("reads, of secrets too, are recorded", "no read, not even of secrets, is recorded");
+                format!("{}: {verbs} of {} is recorded, not even of secrets or tokens", nth(i), who.join(", "));
             issues.push(subject.issue(&NONE_FOR_IDENTITY, Some(i), message));
         }
         if !by_identity && !rule.non_resource_urls.is_empty() {

@@ -27,6 +27,13 @@ fn selector(group: &str, resources: &[&str]) -> Rule {
     Rule { level: Level::Metadata, resources: vec![entry], ..Rule::default() }
 }
 
+/// Whether a rule decides any request for secrets or tokens; assumed where the rules are too tangled to say.
+pub(super) fn decides_sensitive(subject: &Subject<'_>, rule: usize) -> bool {
+    let Some(map) = &subject.map else { return true };
+    let region = |(group, resources, _): &(&str, &[&str], &str)| subject.space.rule(&selector(group, resources));
+    SENSITIVE.iter().any(|row| !map.decided[rule].and(&region(row)).is_empty())
+}
+
 pub(super) fn check(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
     let Some(map) = &subject.map else { return };
     let mut first = None;

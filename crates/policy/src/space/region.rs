@@ -45,10 +45,6 @@ impl Bits {
         (0..self.0.len() * 64).filter(|&atom| self.contains(atom))
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
-    }
-
     fn zip(&self, other: &Self, combine: fn(u64, u64) -> u64) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(&a, &b)| combine(a, b)).collect())
     }

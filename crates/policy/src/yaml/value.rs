@@ -466,7 +466,7 @@ fn write_scalar(out: &mut String, scalar: &Resolved) -> Result<(), ConvertError>
 /// become U+FFFD, as they would on the way to JSON.
 pub(super) fn decode_base64(text: &str) -> Option<String> {
     let symbols: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
-    if symbols.len() % 4 != 0 {
+    if !symbols.len().is_multiple_of(4) {
         return None;
     }
     let padding = symbols.iter().rev().take_while(|&&b| b == b'=').count();
