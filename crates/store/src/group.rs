@@ -2,19 +2,17 @@
 
 use std::collections::HashMap;
 
-use audit::{Json, Micros};
+use audit::Micros;
 use query::Query;
 
-use crate::column::{Column, Kind};
-use crate::mask::Mask;
-use crate::pages::PageError;
-use crate::part::{Part, PartReader};
+use crate::column::Column;
 use crate::plan::Plan;
 use crate::row::Value;
 use crate::scan::in_parallel;
 use crate::snapshot::Snapshot;
 use crate::store::StoreError;
-use crate::values::{ABSENT, Interner, NO_INTEGER};
+use crate::tally::tally_part;
+use crate::values::{Interner, NO_INTEGER};
 
 /// Most columns that rows are grouped by at once.
 pub const KEYS_MAX: usize = 4;
@@ -73,7 +71,6 @@ impl Snapshot {
         let plan = Plan::new(query);
         let mut parts = self.parts();
         parts.retain(|part| plan.may_match(part.times()));
-        // One tally a thread: as many slices of parts as there are threads would be uneven, so tallies are merged.
         let tallies = in_parallel(&parts, |part| tally_part(&plan, *part, by))?;
         let mut all = Tally::new(by);
         tallies.into_iter().for_each(|tally| all.merge(tally));
@@ -81,219 +78,81 @@ impl Snapshot {
     }
 }
 
-fn tally_part(plan: &Plan, part: Part<'_>, by: &GroupBy) -> Result<Tally, PageError> {
-    let reader = PartReader::new(part);
-    let asking = plan.ask(&reader);
-    let mut tally = Tally::new(by);
-    let mut codings: Vec<Coding> = by.keys.iter().take(KEYS_MAX).map(|key| Coding::new(*key)).collect();
-    let mut distinct = by.distinct.map(|column| Coding::new(Key::Column(column)));
-    for page in 0..reader.page_count() {
-        let rows = asking.matches(page)?;
-        if rows.is_empty() {
-            continue;
-        }
-        tally.add_page(&reader, page, &rows, by, &mut codings, distinct.as_mut())?;
-    }
-    Ok(tally)
-}
-
-/// Values of one key as numbers: of an interner for text, themselves for integers.
-struct Coding {
-    key: Key,
-    interner_of_shared: Vec<Vec<i64>>,
-}
-
-/// Numbers of one page's rows: one for each row, or several where the column holds lists.
-enum Numbers {
-    Plain(Vec<i64>),
-    Coded { codes: Vec<u32>, numbers: Vec<Vec<i64>> },
-}
-
-impl Numbers {
-    fn of(&self, row: usize) -> &[i64] {
-        match self {
-            Self::Plain(values) => std::slice::from_ref(&values[row]),
-            Self::Coded { codes, numbers } => &numbers[codes[row] as usize],
-        }
-    }
-}
+/// Keys of a group as numbers: of an interner for text, themselves for integers, [`NOTHING`] for what is absent.
+pub(crate) type Numbered = [i64; KEYS_MAX];
 
 /// The number that stands for "absent".
-const NOTHING: i64 = NO_INTEGER;
-
-impl Coding {
-    fn new(key: Key) -> Self {
-        Self { key, interner_of_shared: Vec::new() }
-    }
-
-    fn numbers(
-        &mut self,
-        reader: &PartReader<'_>,
-        page: usize,
-        rows: &Mask,
-        interner: &mut Interner,
-    ) -> Result<Numbers, PageError> {
-        let column = match self.key {
-            Key::Column(column) => column,
-            Key::TimeStep(step) => {
-                let step = step.max(1);
-                let times = reader.integers(Column::Time, page)?;
-                return Ok(Numbers::Plain(times.slice().iter().map(|time| time.div_euclid(step) * step).collect()));
-            }
-        };
-        match column.kind() {
-            Kind::Integer | Kind::Time => Ok(Numbers::Plain(reader.integers(column, page)?.slice().to_vec())),
-            Kind::Text | Kind::Json | Kind::Binary => self.coded(reader, column, page, rows, interner),
-            Kind::Uuid | Kind::Body | Kind::Blob => {
-                let mut values = vec![NOTHING; reader.page_rows(page).len()];
-                for row in rows.iter() {
-                    if let Value::Text(text) = reader.value(column, page, row)? {
-                        values[row] = i64::from(interner.intern(text.as_bytes()));
-                    }
-                }
-                Ok(Numbers::Plain(values))
-            }
-        }
-    }
-
-    fn coded(
-        &mut self,
-        reader: &PartReader<'_>,
-        column: Column,
-        page: usize,
-        rows: &Mask,
-        interner: &mut Interner,
-    ) -> Result<Numbers, PageError> {
-        let texts = reader.texts(column, page)?;
-        let codes = texts.codes();
-        let mut fresh = Vec::new();
-        let numbers = if texts.is_shared() { &mut self.interner_of_shared } else { &mut fresh };
-        numbers.resize(texts.dictionary().len(), Vec::new());
-        numbers[ABSENT as usize] = vec![NOTHING];
-        // Only values that occur are looked at.
-        for row in rows.iter() {
-            let code = codes[row];
-            if numbers[code as usize].is_empty() {
-                let value = texts.dictionary().get(code).unwrap_or_default();
-                numbers[code as usize] = intern_values(column, value, interner);
-            }
-        }
-        Ok(Numbers::Coded { codes: codes.to_vec(), numbers: numbers.clone() })
-    }
-}
-
-fn intern_values(column: Column, value: &[u8], interner: &mut Interner) -> Vec<i64> {
-    let is_list = matches!(column, Column::Groups | Column::Ips | Column::ImpersonatedGroups);
-    if !is_list {
-        return vec![i64::from(interner.intern(value))];
-    }
-    let texts = Json::whole(value).into_iter().flat_map(Json::elements).filter_map(Json::text);
-    let mut numbers: Vec<i64> = texts.map(|text| i64::from(interner.intern(text.as_bytes()))).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    if numbers.is_empty() { vec![NOTHING] } else { numbers }
-}
-
-type Numbered = [i64; KEYS_MAX];
+pub(crate) const NOTHING: i64 = NO_INTEGER;
 
 #[derive(Debug, Clone, Copy)]
-struct Sums {
-    count: u64,
-    distinct: u64,
-    sum: i64,
-    first: Micros,
-    last: Micros,
+pub(crate) struct Sums {
+    pub(crate) count: u64,
+    pub(crate) sum: i64,
+    pub(crate) first: Micros,
+    pub(crate) last: Micros,
 }
 
 impl Sums {
-    const NONE: Sums = Sums { count: 0, distinct: 0, sum: 0, first: Micros::MAX, last: Micros::MIN };
+    pub(crate) const NONE: Sums = Sums { count: 0, sum: 0, first: Micros::MAX, last: Micros::MIN };
+
+    fn add(&mut self, other: &Sums) {
+        self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
 }
 
-/// Groups of some parts.
-struct Tally {
+/// Groups of some parts, by the values of their keys.
+pub(crate) struct Tally {
     keys: Vec<Key>,
-    interners: Vec<Interner>,
+    pub(crate) interners: Vec<Interner>,
     places: hashbrown::HashMap<Numbered, u32>,
     groups: Vec<(Numbered, Sums)>,
-    distinct_column: Option<Column>,
-    distinct_interner: Interner,
+    distinct: Option<Column>,
+    pub(crate) distinct_interner: Interner,
+    /// Group and value, each pair once.
     seen: hashbrown::HashSet<(u32, i64)>,
-    other: u64,
+    pub(crate) other: u64,
 }
 
 impl Tally {
-    fn new(by: &GroupBy) -> Self {
+    pub(crate) fn new(by: &GroupBy) -> Self {
         let keys: Vec<Key> = by.keys.iter().copied().take(KEYS_MAX).collect();
         Self {
             interners: keys.iter().map(|_| Interner::default()).collect(),
             keys,
             places: hashbrown::HashMap::new(),
             groups: Vec::new(),
-            distinct_column: by.distinct,
+            distinct: by.distinct,
             distinct_interner: Interner::default(),
             seen: hashbrown::HashSet::new(),
             other: 0,
         }
     }
 
-    fn add_page(
-        &mut self,
-        reader: &PartReader<'_>,
-        page: usize,
-        rows: &Mask,
-        by: &GroupBy,
-        codings: &mut [Coding],
-        distinct: Option<&mut Coding>,
-    ) -> Result<(), PageError> {
-        let times = reader.integers(Column::Time, page)?;
-        let sums = by.sum.map(|column| reader.integers(column, page)).transpose()?;
-        let mut numbers = Vec::with_capacity(codings.len());
-        for (coding, interner) in codings.iter_mut().zip(&mut self.interners) {
-            numbers.push(coding.numbers(reader, page, rows, interner)?);
-        }
-        let distinct = match distinct {
-            Some(coding) => Some(coding.numbers(reader, page, rows, &mut self.distinct_interner)?),
-            None => None,
+    /// Adds rows to the group with these keys; its place, or nothing if there are too many groups.
+    pub(crate) fn add(&mut self, key: Numbered, sums: &Sums) -> Option<u32> {
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None if self.groups.len() >= GROUPS_MAX => {
+                self.other += sums.count;
+                return None;
+            }
+            None => {
+                let place = self.groups.len() as u32;
+                self.places.insert(key, place);
+                self.groups.push((key, Sums::NONE));
+                place
+            }
         };
-        let mut last: Option<(Numbered, u32)> = None;
-        for row in rows.iter() {
-            let time = times.slice()[row];
-            let sum = sums.as_ref().map_or(0, |values| values.slice()[row]).max(0);
-            each_combination(&numbers, row, &mut |key| {
-                let place = match last {
-                    Some((known, place)) if known == key => Some(place),
-                    _ => self.place(key),
-                };
-                let Some(place) = place else {
-                    self.other += 1;
-                    return;
-                };
-                last = Some((key, place));
-                let group = &mut self.groups[place as usize].1;
-                group.count += 1;
-                group.sum = group.sum.saturating_add(sum);
-                group.first = group.first.min(time);
-                group.last = group.last.max(time);
-                let values = distinct.as_ref().map_or(&[][..], |numbers| numbers.of(row));
-                for value in values.iter().filter(|value| **value != NOTHING) {
-                    self.seen.insert((place, *value));
-                }
-            });
-        }
-        Ok(())
+        self.groups[place as usize].1.add(sums);
+        Some(place)
     }
 
-    fn place(&mut self, key: Numbered) -> Option<u32> {
-        if let Some(place) = self.places.get(&key) {
-            return Some(*place);
-        }
-        if self.groups.len() >= GROUPS_MAX {
-            return None;
-        }
-        let place = self.groups.len() as u32;
-        self.places.insert(key, place);
-        self.groups.push((key, Sums::NONE));
-        Some(place)
+    /// Notes that the group at `place` has a value of the column whose distinct values are counted.
+    pub(crate) fn note_distinct(&mut self, place: u32, value: i64) {
+        self.seen.insert((place, value));
     }
 
     fn merge(&mut self, other: Tally) {
@@ -308,72 +167,46 @@ impl Tally {
                     .entry(key[at])
                     .or_insert_with(|| renumber(self.keys[at], key[at], &other.interners[at], interner));
             }
-            let place = self.place(mine);
-            places.push(place);
-            match place {
-                Some(place) => self.groups[place as usize].1.add(sums),
-                None => self.other += sums.count,
-            }
+            places.push(self.add(mine, sums));
         }
-        let key = other.distinct_column.map(Key::Column);
+        let Some(distinct) = self.distinct.map(Key::Column) else { return };
+        let mut renumbered = HashMap::new();
         for (place, value) in other.seen {
-            if let (Some(key), Some(place)) = (key, places[place as usize]) {
-                let value = renumber(key, value, &other.distinct_interner, &mut self.distinct_interner);
+            if let Some(place) = places[place as usize] {
+                let value = *renumbered.entry(value).or_insert_with(|| {
+                    renumber(distinct, value, &other.distinct_interner, &mut self.distinct_interner)
+                });
                 self.seen.insert((place, value));
             }
         }
     }
 
-    fn finish(mut self) -> Groups {
+    fn finish(self) -> Groups {
+        let mut distinct = vec![0; self.groups.len()];
         for (place, _) in &self.seen {
-            self.groups[*place as usize].1.distinct += 1;
+            distinct[*place as usize] += 1;
         }
         let value = |at: usize, number: i64| match (is_number(self.keys[at]), number) {
             (_, NOTHING) => Value::Absent,
             (true, number) => Value::Integer(number),
             (false, number) => Value::text(self.interners[at].dictionary().get(number as u32).unwrap_or_default()),
         };
-        let mut groups: Vec<Group> = self
-            .groups
-            .iter()
-            .map(|(key, sums)| Group {
-                keys: (0..self.keys.len()).map(|at| value(at, key[at])).collect(),
-                count: sums.count,
-                distinct: sums.distinct,
-                sum: sums.sum,
-                first: sums.first,
-                last: sums.last,
-            })
-            .collect();
+        let groups = self.groups.iter().zip(distinct).map(|((key, sums), distinct)| Group {
+            keys: (0..self.keys.len()).map(|at| value(at, key[at])).collect(),
+            count: sums.count,
+            distinct,
+            sum: sums.sum,
+            first: sums.first,
+            last: sums.last,
+        });
+        let mut groups: Vec<Group> = groups.collect();
         groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.keys.cmp(&b.keys)));
         Groups { groups, other: self.other }
     }
 }
 
-impl Sums {
-    fn add(&mut self, other: &Sums) {
-        self.count += other.count;
-        self.sum = self.sum.saturating_add(other.sum);
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-    }
-}
-
-/// Calls `each` with every combination of the row's values.
-fn each_combination(numbers: &[Numbers], row: usize, each: &mut impl FnMut(Numbered)) {
-    let mut key = [NOTHING; KEYS_MAX];
-    combine(numbers, row, 0, &mut key, each);
-}
-
-fn combine(numbers: &[Numbers], row: usize, at: usize, key: &mut Numbered, each: &mut impl FnMut(Numbered)) {
-    let Some(first) = numbers.get(at) else { return each(*key) };
-    for value in first.of(row) {
-        key[at] = *value;
-        combine(numbers, row, at + 1, key, each);
-    }
-}
-
-fn is_number(key: Key) -> bool {
+/// Whether the key's numbers are its values.
+pub(crate) fn is_number(key: Key) -> bool {
     match key {
         Key::TimeStep(_) => true,
         Key::Column(column) => column.kind().is_integer(),

@@ -11,6 +11,7 @@
 
 mod archive;
 mod block;
+mod cache;
 mod column;
 mod entry;
 mod evaluate;
@@ -30,6 +31,7 @@ mod scan;
 mod segment;
 mod snapshot;
 mod store;
+mod tally;
 mod upkeep;
 mod values;
 mod viewer;

@@ -44,6 +44,12 @@ impl Mask {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    /// The same set without its rows.
+    pub(crate) fn clear(mut self) -> Self {
+        self.words.fill(0);
+        self
+    }
+
     pub(crate) fn complement(mut self) -> Self {
         self.words.iter_mut().for_each(|word| *word = !*word);
         if let Some(last) = self.words.last_mut()

@@ -1,13 +1,12 @@
 //! A part of a snapshot that a query works through alone: a row group of a segment, or a block of the head.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::block::Block;
 use crate::column::Column;
-use crate::pages::{PAGE_ROWS, PageData, PageError};
+use crate::pages::{Codes, PAGE_ROWS, PageCodes, PageData, PageError, Use};
 use crate::residual::Row;
 use crate::segment::RowGroup;
 use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
@@ -32,26 +31,22 @@ impl Part<'_> {
     }
 }
 
-/// Reads a part page by page and remembers what it read while one query needs it.
+/// Reads a part page by page and remembers the page of each column that it read last.
 pub(crate) struct PartReader<'a> {
     part: Part<'a>,
-    dictionaries: Vec<OnceCell<Dictionary>>,
+    dictionaries: [OnceCell<Arc<PageData>>; Column::COUNT],
     empty: Dictionary,
-    page: RefCell<OpenPage>,
-    bodies: RefCell<HashMap<Column, (usize, Rc<Strings>)>>,
-}
-
-/// Columns of the page that was read last.
-#[derive(Default)]
-struct OpenPage {
-    page: usize,
-    columns: HashMap<Column, Rc<PageData>>,
+    open: [RefCell<Option<(usize, Arc<PageData>)>>; Column::COUNT],
 }
 
 impl<'a> PartReader<'a> {
     pub(crate) fn new(part: Part<'a>) -> Self {
-        let dictionaries = Column::all().map(|_| OnceCell::new()).collect();
-        Self { part, dictionaries, empty: Dictionary::default(), page: RefCell::default(), bodies: RefCell::default() }
+        Self {
+            part,
+            dictionaries: std::array::from_fn(|_| OnceCell::new()),
+            empty: Dictionary::default(),
+            open: std::array::from_fn(|_| RefCell::new(None)),
+        }
     }
 
     pub(crate) fn page_count(&self) -> usize {
@@ -89,7 +84,10 @@ impl<'a> PartReader<'a> {
                 if cell.get().is_none() {
                     let _ = cell.set(group.chunk(column).dictionary()?);
                 }
-                Ok(cell.get().unwrap_or(&self.empty))
+                Ok(match cell.get().map(|data| &**data) {
+                    Some(PageData::Dictionary(dictionary)) => dictionary,
+                    _ => &self.empty,
+                })
             }
         }
     }
@@ -135,8 +133,10 @@ impl<'a> PartReader<'a> {
             Part::Sealed(group) => {
                 let chunk = group.chunk(column);
                 let page = chunk.page_of(row);
-                let strings = self.body_page(column, page)?;
-                Ok(read(strings.get(row - chunk.page_rows(page).start)))
+                Ok(match &*self.read(column, page)? {
+                    PageData::Bytes(strings) => read(strings.get(row - chunk.page_rows(page).start)),
+                    _ => read(&[]),
+                })
             }
         }
     }
@@ -161,7 +161,9 @@ impl<'a> PartReader<'a> {
                 while let Some(row) = rest.first() {
                     let page = chunk.page_of(*row);
                     let (here, later) = rest.split_at(rest.partition_point(|row| *row < chunk.page_rows(page).end));
-                    each(chunk.page_rows(page).start, &*self.body_page(column, page)?, here);
+                    if let PageData::Bytes(strings) = &*self.read(column, page)? {
+                        each(chunk.page_rows(page).start, strings, here);
+                    }
                     rest = later;
                 }
             }
@@ -178,43 +180,26 @@ impl<'a> PartReader<'a> {
     }
 
     /// Whether an event with this audit id can be here.
-    pub(crate) fn may_hold_audit_id(&self, uuid: &[u8; 16]) -> bool {
+    pub(crate) fn may_hold_audit_id(&self, uuid: &[u8; 16]) -> Result<bool, PageError> {
         match self.part {
-            Part::Head(_) => true,
+            Part::Head(_) => Ok(true),
             Part::Sealed(group) => group.may_hold_audit_id(uuid),
         }
     }
 
-    fn body_page(&self, column: Column, page: usize) -> Result<Rc<Strings>, PageError> {
-        if let Some((known, strings)) = self.bodies.borrow().get(&column)
+    /// A page of a column in a file. Bodies are large and looked through once, so they do not drive others out of the
+    /// cache.
+    fn read(&self, column: Column, page: usize) -> Result<Arc<PageData>, PageError> {
+        let Part::Sealed(group) = self.part else { return Ok(Arc::new(PageData::Integers(Vec::new()))) };
+        let mut open = self.open[column as usize].borrow_mut();
+        if let Some((known, data)) = &*open
             && *known == page
         {
-            return Ok(Rc::clone(strings));
+            return Ok(Arc::clone(data));
         }
-        let strings = match self.part {
-            Part::Sealed(group) => match group.chunk(column).page(page)? {
-                PageData::Bytes(strings) => strings,
-                _ => Strings::default(),
-            },
-            Part::Head(_) => Strings::default(),
-        };
-        let strings = Rc::new(strings);
-        self.bodies.borrow_mut().insert(column, (page, Rc::clone(&strings)));
-        Ok(strings)
-    }
-
-    fn read(&self, column: Column, page: usize) -> Result<Rc<PageData>, PageError> {
-        let mut open = self.page.borrow_mut();
-        if open.page != page {
-            open.columns.clear();
-            open.page = page;
-        }
-        if let Some(data) = open.columns.get(&column) {
-            return Ok(Rc::clone(data));
-        }
-        let Part::Sealed(group) = self.part else { return Ok(Rc::new(PageData::Integers(Vec::new()))) };
-        let data = Rc::new(group.chunk(column).page(page)?);
-        open.columns.insert(column, Rc::clone(&data));
+        let again = if column.kind().is_bytes() { Use::Once } else { Use::Again };
+        let data = group.chunk(column).page(page, again)?;
+        *open = Some((page, Arc::clone(&data)));
         Ok(data)
     }
 
@@ -242,7 +227,7 @@ impl<'a> PartReader<'a> {
 /// Integers of a page.
 pub(crate) enum Integers<'a> {
     Head(&'a [i64]),
-    Sealed(Rc<PageData>),
+    Sealed(Arc<PageData>),
 }
 
 impl Integers<'_> {
@@ -260,7 +245,7 @@ impl Integers<'_> {
 /// UUIDs of a page.
 pub(crate) enum Uuids<'a> {
     Head(&'a [[u8; 16]]),
-    Sealed(Rc<PageData>),
+    Sealed(Arc<PageData>),
 }
 
 impl Uuids<'_> {
@@ -278,17 +263,31 @@ impl Uuids<'_> {
 /// Texts of a page.
 pub(crate) enum PageTexts<'p> {
     Head(&'p [u32], &'p Dictionary),
-    Sealed(Rc<PageData>, &'p Dictionary),
+    Sealed(Arc<PageData>, &'p Dictionary),
 }
 
 impl PageTexts<'_> {
-    pub(crate) fn codes(&self) -> &[u32] {
+    /// The code of a row.
+    pub(crate) fn code(&self, row: usize) -> u32 {
+        match self.codes() {
+            PageCodes::Each(codes) => codes[row],
+            PageCodes::Same(code) => code,
+        }
+    }
+
+    /// Codes of the rows.
+    pub(crate) fn codes(&self) -> PageCodes<'_> {
         match self {
-            Self::Head(codes, _) => codes,
-            Self::Sealed(data, _) => match &**data {
-                PageData::Codes(codes) | PageData::Plain(codes, _) => codes,
-                _ => &[],
-            },
+            Self::Head(codes, _) => PageCodes::Each(codes),
+            Self::Sealed(data, _) => data.codes().map_or(PageCodes::Same(ABSENT), Codes::view),
+        }
+    }
+
+    /// No code of a row is lower or higher.
+    pub(crate) fn range(&self) -> (u32, u32) {
+        match self {
+            Self::Head(_, dictionary) => (ABSENT, dictionary.len() as u32 - 1),
+            Self::Sealed(data, _) => data.codes().map_or((ABSENT, ABSENT), Codes::range),
         }
     }
 
@@ -308,7 +307,7 @@ impl PageTexts<'_> {
     }
 
     pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
-        self.codes().get(at).filter(|code| **code != ABSENT).and_then(|code| self.dictionary().get(*code))
+        self.dictionary().get(self.code(at))
     }
 }
 

@@ -102,9 +102,12 @@ impl Snapshot {
         let mut parts = self.parts();
         parts.retain(|part| plan.may_match(part.times()));
         let counts = in_parallel(&parts, |part| {
-            let reader = PartReader::new(*part);
-            let asking = plan.ask(&reader);
-            (0..reader.page_count()).try_fold(0, |sum, page| Ok(sum + asking.matches(page)?.count() as u64))
+            let mut count = 0;
+            plan.each_match(&PartReader::new(*part), |_, rows| {
+                count += rows.count() as u64;
+                Ok(())
+            })?;
+            Ok(count)
         })?;
         Ok(counts.into_iter().sum())
     }
@@ -183,13 +186,8 @@ fn first_hits(plan: &Plan, parts: &[Part<'_>], scan: &Scan) -> Result<Vec<Hit>, 
 /// The first rows of one part, in no order.
 fn part_hits(plan: &Plan, part: Part<'_>, scan: &Scan) -> Result<Vec<Reverse<(Rank, usize)>>, PageError> {
     let reader = PartReader::new(part);
-    let asking = plan.ask(&reader);
     let mut best: BinaryHeap<(Rank, usize)> = BinaryHeap::new();
-    for page in 0..reader.page_count() {
-        let found = asking.matches(page)?;
-        if found.is_empty() {
-            continue;
-        }
+    plan.each_match(&reader, |page, found| {
         let (times, places) = (reader.integers(Column::Time, page)?, reader.integers(Column::Index, page)?);
         let first = reader.page_rows(page).start;
         for row in found.iter() {
@@ -201,7 +199,8 @@ fn part_hits(plan: &Plan, part: Part<'_>, scan: &Scan) -> Result<Vec<Reverse<(Ra
                 best.push((rank, first + row));
             }
         }
-    }
+        Ok(())
+    })?;
     Ok(best.into_iter().map(Reverse).collect())
 }
 

@@ -20,8 +20,9 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 
 use crate::block::Block;
+use crate::cache::PageCache;
 use crate::column::{Column, Kind};
-use crate::pages::{Chunk, Encoder, PageError, is_required};
+use crate::pages::{Chunk, Encoder, PageData, PageError, is_required};
 use crate::values::{Dictionary, Values};
 
 /// Name of this layout in the file's metadata.
@@ -201,20 +202,18 @@ pub(crate) struct RowGroup {
 }
 
 impl Segment {
-    pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, SegmentError> {
+    pub(crate) fn open(disk: &dyn Disk, path: &Path, cache: &Arc<PageCache>) -> Result<Self, SegmentError> {
         let file = disk.open(path, Access::Read).map_err(|cause| SegmentError::Disk {
             doing: "open",
             path: path.display().to_string(),
             cause,
         })?;
-        Self::read_footer(file).map_err(|cause| SegmentError::Unreadable { path: path.display().to_string(), cause })
+        Self::read_footer(file, cache).map_err(|cause| unreadable(path, cause))
     }
 
-    fn read_footer(file: Arc<dyn DiskFile>) -> Result<Self, ParquetError> {
-        let reader = FileReader(Arc::clone(&file));
-        let metadata =
-            ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(&reader)?;
-        let groups = (0..metadata.num_row_groups()).map(|at| RowGroup::new(&file, &metadata, at));
+    fn read_footer(file: Arc<dyn DiskFile>, cache: &Arc<PageCache>) -> Result<Self, ParquetError> {
+        let metadata = read_metadata(&FileReader(Arc::clone(&file)))?;
+        let groups = (0..metadata.num_row_groups()).map(|at| RowGroup::new(&file, cache, &metadata, at));
         Ok(Self { groups: groups.collect::<Result<_, _>>()? })
     }
 
@@ -224,7 +223,12 @@ impl Segment {
 }
 
 impl RowGroup {
-    fn new(file: &Arc<dyn DiskFile>, metadata: &ParquetMetaData, at: usize) -> Result<Self, ParquetError> {
+    fn new(
+        file: &Arc<dyn DiskFile>,
+        cache: &Arc<PageCache>,
+        metadata: &ParquetMetaData,
+        at: usize,
+    ) -> Result<Self, ParquetError> {
         let wrong = |what: &str| ParquetError::General(format!("row group {at} {what}"));
         let group = metadata.row_group(at);
         let rows = usize::try_from(group.num_rows()).map_err(|_| wrong("has a negative length"))?;
@@ -234,7 +238,7 @@ impl RowGroup {
             |column: Column| group.columns().iter().position(|chunk| chunk.column_path().string() == column.name());
         let chunks = Column::all().map(|column| {
             let place = named(column).ok_or_else(|| wrong(&format!("has no column {}", column.name())))?;
-            Ok(Chunk::new(Arc::clone(file), column, group.column(place), &offsets[place], rows))
+            Ok(Chunk::new(Arc::clone(file), Arc::clone(cache), column, group.column(place), &offsets[place], rows))
         });
         let range = |column: Column| match group.column(named(column)?).statistics()? {
             Statistics::Int64(values) => Some((*values.min_opt()?, *values.max_opt()?)),
@@ -263,9 +267,10 @@ impl RowGroup {
     }
 
     /// Whether an event with this audit id can be here. A filter that cannot be read rules nothing out.
-    pub(crate) fn may_hold_audit_id(&self, uuid: &[u8; 16]) -> bool {
-        let filter = Sbbf::read_from_column_chunk(&self.audit_ids, &FileReader(Arc::clone(&self.file)));
-        !matches!(filter, Ok(Some(filter)) if !filter.check(uuid.as_slice()))
+    pub(crate) fn may_hold_audit_id(&self, uuid: &[u8; 16]) -> Result<bool, PageError> {
+        let read = || Sbbf::read_from_column_chunk(&self.audit_ids, &FileReader(Arc::clone(&self.file))).ok().flatten();
+        let filter = self.chunk(Column::AuditId).filter(read)?;
+        Ok(!matches!(&*filter, PageData::Filter(Some(filter)) if !filter.check(uuid.as_slice())))
     }
 
     /// All its rows, in memory.

@@ -8,6 +8,7 @@ use host::Disk;
 use parking_lot::Mutex;
 
 use crate::block::Block;
+use crate::cache::PageCache;
 use crate::entry::Entry;
 use crate::head::Head;
 use crate::manifest::{Manifest, ManifestError, SegmentInfo, segment_path};
@@ -25,11 +26,22 @@ pub struct Options {
     pub head_age_max: Micros,
     /// Level of zstd compression, 1 to 19.
     pub zstd_level: i32,
+    /// Memory for what questions read lately, in bytes.
+    pub cache_bytes: usize,
 }
+
+/// Memory for what questions read lately, when nothing else is asked for: the columns of some million events.
+pub(crate) const CACHE_BYTES: usize = 128 << 20;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { head_rows_max: 65_536, head_bytes_max: 128 << 20, head_age_max: 600_000_000, zstd_level: 3 }
+        Self {
+            head_rows_max: 65_536,
+            head_bytes_max: 128 << 20,
+            head_age_max: 600_000_000,
+            zstd_level: 3,
+            cache_bytes: CACHE_BYTES,
+        }
     }
 }
 
@@ -70,6 +82,7 @@ pub struct Store {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
     options: Options,
+    cache: Arc<PageCache>,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -93,10 +106,11 @@ impl Store {
         disk.create_dir_all(directory).map_err(failed("make"))?;
         let manifest = Manifest::load(&*disk, directory)?;
         remove_strangers(&*disk, directory, &manifest).map_err(failed("tidy"))?;
-        let segments = open_segments(&*disk, directory, &manifest, &[])?;
+        let cache = Arc::new(PageCache::new(options.cache_bytes));
+        let segments = open_segments(&*disk, directory, &manifest, &[], &cache)?;
         let (next, next_segment) = (manifest.cursor, manifest.next_segment);
         let shared = Shared { manifest: Arc::new(manifest), segments, head: Head::default(), next, next_segment };
-        Ok(Self { disk, directory: directory.to_owned(), options, shared: Arc::new(Mutex::new(shared)) })
+        Ok(Self { disk, directory: directory.to_owned(), options, cache, shared: Arc::new(Mutex::new(shared)) })
     }
 
     /// Place of the first entry that is in no segment; everything before it needs the ledger no more.
@@ -165,7 +179,13 @@ impl Store {
         let mut info = SegmentInfo::empty(id);
         info.bytes = writer.finish()?;
         info.note(block);
-        Ok(OpenSegment { segment: Segment::open(&*self.disk, &path)?, info })
+        self.open_segment(info)
+    }
+
+    /// Opens a segment that was written just now.
+    pub(crate) fn open_segment(&self, info: SegmentInfo) -> Result<OpenSegment, StoreError> {
+        let segment = Segment::open(&*self.disk, &info.path(&self.directory), &self.cache)?;
+        Ok(OpenSegment { segment, info })
     }
 
     /// A number that no segment has had, also none whose manifest was committed though we were told that it was not.
@@ -236,11 +256,12 @@ pub(crate) fn open_segments(
     directory: &Path,
     manifest: &Manifest,
     known: &[Arc<OpenSegment>],
+    cache: &Arc<PageCache>,
 ) -> Result<Vec<Arc<OpenSegment>>, StoreError> {
     let open = |info: &SegmentInfo| match known.iter().find(|segment| segment.info.id == info.id) {
         Some(segment) => Ok(Arc::clone(segment)),
         None => {
-            let segment = Segment::open(disk, &info.path(directory))?;
+            let segment = Segment::open(disk, &info.path(directory), cache)?;
             Ok(Arc::new(OpenSegment { info: info.clone(), segment }))
         }
     };

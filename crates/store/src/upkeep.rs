@@ -9,7 +9,7 @@ use crate::block::Block;
 use crate::column::Column;
 use crate::manifest::{Manifest, SegmentInfo, segment_path};
 use crate::retention::{Expired, Hold, Retention};
-use crate::segment::{RowGroup, Segment, SegmentWriter};
+use crate::segment::{RowGroup, SegmentWriter};
 use crate::snapshot::OpenSegment;
 use crate::store::{Store, StoreError};
 use crate::values::{ABSENT, Values};
@@ -127,7 +127,7 @@ impl Store {
         let mut info = SegmentInfo::empty(id);
         info.bytes = writer.finish()?;
         sources.iter().for_each(|source| info.absorb(&source.info));
-        Ok(OpenSegment { segment: Segment::open(self.disk(), &path)?, info })
+        self.open_segment(info)
     }
 
     /// The segment without the rows of some clusters; nothing if that leaves none.
@@ -146,7 +146,7 @@ impl Store {
             }
         }
         info.bytes = writer.finish()?;
-        Ok(Some(OpenSegment { segment: Segment::open(self.disk(), &path)?, info }))
+        self.open_segment(info).map(Some)
     }
 
     /// Puts `new` in the place of the segments in `run`.

@@ -42,6 +42,11 @@ impl Strings {
         self.data.len()
     }
 
+    /// Memory that they take.
+    pub(crate) fn memory(&self) -> usize {
+        self.data.capacity() + self.ends.capacity() * size_of::<u32>()
+    }
+
     pub(crate) fn data(&self) -> &[u8] {
         &self.data
     }
@@ -98,6 +103,11 @@ impl Dictionary {
     /// Bytes of all values together.
     pub(crate) fn bytes(&self) -> usize {
         self.0.bytes()
+    }
+
+    /// Memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.0.memory()
     }
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use host::Disk;
 use parking_lot::Mutex;
 
+use crate::cache::PageCache;
 use crate::entry::Entry;
 use crate::head::Head;
 use crate::manifest::Manifest;
 use crate::snapshot::{OpenSegment, Snapshot};
-use crate::store::{StoreError, open_segments};
+use crate::store::{CACHE_BYTES, StoreError, open_segments};
 
 /// Times that a snapshot is tried again when the writer removed a segment between its manifest and its file.
 const TRIES_MAX: usize = 10;
@@ -19,13 +20,15 @@ const TRIES_MAX: usize = 10;
 pub struct Viewer {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
+    cache: Arc<PageCache>,
     known: Mutex<Vec<Arc<OpenSegment>>>,
 }
 
 impl Viewer {
     /// Of the store in `directory`; one that does not exist is empty.
     pub fn new(disk: Arc<dyn Disk>, directory: &Path) -> Self {
-        Self { disk, directory: directory.to_owned(), known: Mutex::default() }
+        let cache = Arc::new(PageCache::new(CACHE_BYTES));
+        Self { disk, directory: directory.to_owned(), cache, known: Mutex::default() }
     }
 
     /// What is sealed now. Entries from [`Snapshot::next`] on are in the ledger only; see [`Snapshot::with_tail`].
@@ -34,7 +37,7 @@ impl Viewer {
         let mut tries = 0;
         loop {
             let manifest = Manifest::load(&*self.disk, &self.directory)?;
-            match open_segments(&*self.disk, &self.directory, &manifest, &known) {
+            match open_segments(&*self.disk, &self.directory, &manifest, &known, &self.cache) {
                 Ok(segments) => {
                     known.clone_from(&segments);
                     return Ok(Snapshot::new(segments, Vec::new(), manifest.cursor));

@@ -87,6 +87,14 @@ pub(crate) fn decode(mut bytes: &[u8], width: u8, count: usize, out: &mut Vec<u3
     Some(())
 }
 
+/// The one code of all `count` rows, if they are written as one run.
+pub(crate) fn single_run(mut bytes: &[u8], width: u8, count: usize) -> Option<u32> {
+    let header = take_varint(&mut bytes)?;
+    let value = bytes.get(..usize::from(width.div_ceil(8))).filter(|_| width <= 32)?;
+    let is_run = header & 1 == 0 && usize::try_from(header >> 1).is_ok_and(|run| run >= count);
+    is_run.then(|| value.iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte)))
+}
+
 /// Hands out `count` values of `width` bits; the caller made sure that `packed` holds them.
 #[inline]
 pub(crate) fn unpack(packed: &[u8], width: u8, count: usize, mut each: impl FnMut(u64)) {
@@ -154,6 +162,9 @@ mod tests {
             encode(&codes, width_of(top), &mut bytes);
             let mut back = Vec::new();
             prop_assert!(decode(&bytes, width_of(top), codes.len(), &mut back).is_some());
+            if let Some(code) = single_run(&bytes, width_of(top), codes.len()) {
+                prop_assert!(codes.iter().all(|other| *other == code));
+            }
             prop_assert_eq!(back, codes);
         }
 

@@ -10,5 +10,5 @@ mod read;
 mod write;
 
 pub use read::PageError;
-pub(crate) use read::{Chunk, PageData};
+pub(crate) use read::{Chunk, Codes, PageCodes, PageData, Use};
 pub(crate) use write::{Encoder, PAGE_ROWS, is_required};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use host::DiskFile;
 use parquet::basic::{Compression, Encoding};
+use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
@@ -12,6 +13,7 @@ use super::header::{PageHeader, PageKind};
 use super::write::is_required;
 use super::{delta, hybrid};
 use crate::block::absent;
+use crate::cache::{DICTIONARY, FILTER, PageCache, PageKey};
 use crate::column::{Column, Kind};
 use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
 
@@ -42,16 +44,95 @@ pub enum PageError {
     },
 }
 
-/// Values of one page, a value for each row.
+/// Values of one page, a value for each row; or what stands beside the pages of a chunk.
 #[derive(Debug)]
 pub(crate) enum PageData {
     Integers(Vec<i64>),
     Uuids(Vec<[u8; 16]>),
     /// Codes of the chunk's dictionary.
-    Codes(Vec<u32>),
+    Codes(Codes),
     /// Codes of a dictionary of the page's own.
-    Plain(Vec<u32>, Dictionary),
+    Plain(Codes, Dictionary),
     Bytes(Strings),
+    /// The chunk's dictionary.
+    Dictionary(Dictionary),
+    /// The chunk's bloom filter, if it has one that can be read.
+    Filter(Option<Sbbf>),
+}
+
+impl PageData {
+    /// Codes, if it is a page of them.
+    pub(crate) fn codes(&self) -> Option<&Codes> {
+        match self {
+            Self::Codes(codes) | Self::Plain(codes, _) => Some(codes),
+            _ => None,
+        }
+    }
+
+    /// Memory that it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        const OVERHEAD: usize = 128;
+        let content = match self {
+            Self::Integers(values) => values.len() * size_of::<i64>(),
+            Self::Uuids(values) => values.len() * size_of::<[u8; 16]>(),
+            Self::Codes(codes) => codes.bytes(),
+            Self::Plain(codes, dictionary) => codes.bytes() + dictionary.memory(),
+            Self::Bytes(strings) => strings.memory(),
+            Self::Dictionary(dictionary) => dictionary.memory(),
+            Self::Filter(filter) => filter.as_ref().map_or(0, |filter| filter.num_blocks() * FILTER_BLOCK_BYTES),
+        };
+        OVERHEAD + content
+    }
+}
+
+/// Bytes of one block of a bloom filter.
+const FILTER_BLOCK_BYTES: usize = 32;
+
+/// Codes of a page's rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PageCodes<'p> {
+    Each(&'p [u32]),
+    /// One for all.
+    Same(u32),
+}
+
+/// Codes of a page, with the lowest and the highest of them. A page of one code only holds no more than that.
+#[derive(Debug, Clone)]
+pub(crate) struct Codes {
+    low: u32,
+    high: u32,
+    rows: usize,
+    each: Vec<u32>,
+}
+
+impl Codes {
+    pub(crate) fn new(codes: Vec<u32>) -> Self {
+        let low = codes.iter().copied().min().unwrap_or(ABSENT);
+        let high = codes.iter().copied().max().unwrap_or(ABSENT);
+        let rows = codes.len();
+        Self { low, high, rows, each: if low == high { Vec::new() } else { codes } }
+    }
+
+    pub(crate) fn same(code: u32, rows: usize) -> Self {
+        Self { low: code, high: code, rows, each: Vec::new() }
+    }
+
+    /// Lowest and highest code.
+    pub(crate) fn range(&self) -> (u32, u32) {
+        (self.low, self.high)
+    }
+
+    pub(crate) fn view(&self) -> PageCodes<'_> {
+        if self.low == self.high { PageCodes::Same(self.low) } else { PageCodes::Each(&self.each) }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        (0..self.rows).map(|row| if self.low == self.high { self.low } else { self.each[row] })
+    }
+
+    fn bytes(&self) -> usize {
+        self.each.len() * size_of::<u32>()
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +150,17 @@ pub(crate) struct Chunk {
     compressed: bool,
     dictionary: Option<(u64, usize)>,
     pages: Vec<PageAt>,
+    cache: Arc<PageCache>,
+    number: u64,
+}
+
+/// Whether a page that was not in the cache is put there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It is likely to be wanted again.
+    Again,
+    /// It is one of many that are looked through.
+    Once,
 }
 
 thread_local! {
@@ -78,6 +170,7 @@ thread_local! {
 impl Chunk {
     pub(crate) fn new(
         file: Arc<dyn DiskFile>,
+        cache: Arc<PageCache>,
         column: Column,
         metadata: &ColumnChunkMetaData,
         offsets: &OffsetIndexMetaData,
@@ -97,7 +190,41 @@ impl Chunk {
             (offset as u64, end.saturating_sub(offset as u64) as usize)
         });
         let compressed = metadata.compression() != Compression::UNCOMPRESSED;
-        Self { file, column, compressed, dictionary, pages }
+        let number = cache.number();
+        Self { file, column, compressed, dictionary, pages, cache, number }
+    }
+
+    /// What is kept under `page`, or what `read` gives.
+    fn cached(
+        &self,
+        page: u32,
+        again: Use,
+        read: impl FnOnce() -> Result<PageData, PageError>,
+    ) -> Result<Arc<PageData>, PageError> {
+        let key = PageKey { chunk: self.number, page };
+        if let Some(data) = self.cache.get(key) {
+            return Ok(data);
+        }
+        let data = Arc::new(read()?);
+        if again == Use::Again {
+            self.cache.insert(key, &data);
+        }
+        Ok(data)
+    }
+
+    /// The values of a page.
+    pub(crate) fn page(&self, page: usize, again: Use) -> Result<Arc<PageData>, PageError> {
+        self.cached(page as u32, again, || self.read_values(page))
+    }
+
+    /// The chunk's dictionary, as [`PageData::Dictionary`]; empty if it has none.
+    pub(crate) fn dictionary(&self) -> Result<Arc<PageData>, PageError> {
+        self.cached(DICTIONARY, Use::Again, || self.read_dictionary().map(PageData::Dictionary))
+    }
+
+    /// The chunk's filter as `read` gives it, or as it was read before.
+    pub(crate) fn filter(&self, read: impl FnOnce() -> Option<Sbbf>) -> Result<Arc<PageData>, PageError> {
+        self.cached(FILTER, Use::Again, || Ok(PageData::Filter(read())))
     }
 
     /// Bytes in the file.
@@ -121,8 +248,7 @@ impl Chunk {
         self.pages.partition_point(|page| page.first_row <= row).saturating_sub(1)
     }
 
-    /// The chunk's dictionary; empty if it has none.
-    pub(crate) fn dictionary(&self) -> Result<Dictionary, PageError> {
+    fn read_dictionary(&self) -> Result<Dictionary, PageError> {
         let mut dictionary = Dictionary::default();
         let Some((offset, length)) = self.dictionary else { return Ok(dictionary) };
         let (header, payload) = self.read_page(offset, length)?;
@@ -138,19 +264,19 @@ impl Chunk {
     pub(crate) fn load(&self) -> Result<Values, PageError> {
         let mut all = absent(self.column, 0);
         if let Values::Coded { dictionary, .. } = &mut all {
-            *dictionary = self.dictionary()?;
+            *dictionary = self.read_dictionary()?;
         }
         for page in 0..self.pages.len() {
-            match (&mut all, self.page(page)?) {
+            match (&mut all, self.read_values(page)?) {
                 (Values::Integers(all), PageData::Integers(values)) => all.extend(values),
                 (Values::Uuids(all), PageData::Uuids(values)) => all.extend(values),
-                (Values::Coded { codes: all, .. }, PageData::Codes(codes)) => all.extend(codes),
+                (Values::Coded { codes: all, .. }, PageData::Codes(codes)) => all.extend(codes.iter()),
                 (Values::Coded { codes: all, dictionary }, PageData::Plain(codes, values)) => {
                     let shift = dictionary.len() as u32 - 1;
                     for value in values.values() {
                         dictionary.push(value);
                     }
-                    all.extend(codes.iter().map(|code| if *code == ABSENT { ABSENT } else { code + shift }));
+                    all.extend(codes.iter().map(|code| if code == ABSENT { ABSENT } else { code + shift }));
                 }
                 (Values::Bytes(all), PageData::Bytes(strings)) => strings.iter().for_each(|value| all.push(value)),
                 _ => return Err(self.damaged(self.pages[page].offset)),
@@ -159,8 +285,7 @@ impl Chunk {
         Ok(all)
     }
 
-    /// The values of a page.
-    pub(crate) fn page(&self, page: usize) -> Result<PageData, PageError> {
+    fn read_values(&self, page: usize) -> Result<PageData, PageError> {
         let PageAt { offset, length, rows, .. } = self.pages[page];
         let (header, payload) = self.read_page(offset, length)?;
         self.decode(&header, &payload, rows)?.ok_or_else(|| self.damaged(offset))
@@ -181,11 +306,14 @@ impl Chunk {
             Kind::Text | Kind::Json | Kind::Binary if header.encoding == Encoding::PLAIN as i32 => {
                 plain_codes(rest, &levels)
             }
+            _ if levels.present == 0 && self.column.kind().is_coded() => {
+                Some(PageData::Codes(Codes::same(ABSENT, rows)))
+            }
             Kind::Text | Kind::Json | Kind::Binary => {
                 // Code zero means "absent" in memory, the first value in the file.
                 take_codes(rest, levels.present).map(|mut codes| {
                     codes.iter_mut().for_each(|code| *code = code.saturating_add(1));
-                    PageData::Codes(levels.spread(codes, ABSENT))
+                    PageData::Codes(Codes::new(levels.spread(codes, ABSENT)))
                 })
             }
             Kind::Body | Kind::Blob => strings(rest, &levels),
@@ -199,8 +327,12 @@ impl Chunk {
         }
         let Some(codes) = take_codes(bytes, count) else { return Ok(None) };
         let Some((offset, length)) = self.dictionary else { return Ok(None) };
-        let (_, plain) = self.read_page(offset, length)?;
-        let values: Vec<i64> = plain.as_chunks().0.iter().map(|bytes: &[u8; 8]| i64::from_le_bytes(*bytes)).collect();
+        let dictionary = self.cached(DICTIONARY, Use::Again, || {
+            let (_, plain) = self.read_page(offset, length)?;
+            let values = plain.as_chunks().0.iter().map(|bytes: &[u8; 8]| i64::from_le_bytes(*bytes));
+            Ok(PageData::Integers(values.collect()))
+        })?;
+        let PageData::Integers(values) = &*dictionary else { return Ok(None) };
         Ok(codes.iter().map(|code| values.get(*code as usize).copied()).collect())
     }
 
@@ -211,6 +343,10 @@ impl Chunk {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
         let (levels, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
         *bytes = rest;
+        if let Some(level) = hybrid::single_run(levels, 1, rows) {
+            let levels = (level == 0).then(|| vec![0; rows]);
+            return Some(Levels { present: if level == 0 { 0 } else { rows }, levels });
+        }
         let mut decoded = Vec::with_capacity(rows);
         hybrid::decode(levels, 1, rows, &mut decoded)?;
         let present = decoded.iter().map(|level| *level as usize).sum();
@@ -290,7 +426,7 @@ fn plain_codes(mut bytes: &[u8], levels: &Levels) -> Option<PageData> {
     for present in levels.iter() {
         codes.push(if present { dictionary.push(take_string(&mut bytes)?) } else { ABSENT });
     }
-    Some(PageData::Plain(codes, dictionary))
+    Some(PageData::Plain(Codes::new(codes), dictionary))
 }
 
 fn strings(mut bytes: &[u8], levels: &Levels) -> Option<PageData> {
