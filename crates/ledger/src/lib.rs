@@ -30,6 +30,7 @@ mod segment;
 mod stats;
 mod ticket;
 mod tree;
+mod trust;
 mod verify;
 mod view;
 mod window;

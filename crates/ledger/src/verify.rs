@@ -8,7 +8,7 @@ use std::{
 
 use tlog::{Checkpoint, Frontier, Hash, LeafIndex, Node, Note, TILE_HEIGHT, TreeSize, VerifierKey, subtree_root};
 
-use crate::{Erasure, ReadError, Reader, SegmentError, history::read_history};
+use crate::{Erasure, ReadError, Reader, SegmentError, history::read_history, trust::vouched};
 
 /// Entries that one worker computes at a time; a multiple of [`BLOCK`].
 const CHUNK: u64 = 1 << 16;
@@ -22,7 +22,8 @@ const CHUNKS_AHEAD: usize = 2;
 pub struct VerifyOptions {
     /// An older checkpoint, kept elsewhere: the log must still begin with the entries that it covers.
     pub since: Option<Note>,
-    /// Public keys of the log that were kept elsewhere. Without any, the keys in the directory are believed.
+    /// Public keys of the log that were kept elsewhere; the keys that they vouch for are believed too. Without any, the
+    /// keys in the directory are.
     pub keys: Vec<VerifierKey>,
     /// Threads that compute; zero is one.
     pub threads: usize,
@@ -285,17 +286,21 @@ impl<'r> Audit<'r> {
         let path = view.layout.history();
         let history = read_history(&*view.host.disk, &view.layout)
             .map_err(|cause| ReadError::Disk { path: path.clone(), cause })?;
-        for (number, note) in history.into_iter().enumerate() {
+        let newest = self.reader.checkpoint();
+        let newest = newest.as_ref().map(|newest| newest.as_ref().map(|(note, _)| note));
+        let notes: Vec<&Note> = history.iter().flatten().chain(newest.ok().flatten()).collect();
+        let keys = vouched(keys.to_vec(), &self.reader.verifier_keys()?, &notes);
+        for (number, note) in history.iter().enumerate() {
             let name = format!("checkpoint {} in {}", number + 1, path.display());
-            self.expect(name, note.ok().as_ref(), keys);
+            self.expect(name, note.as_ref().ok(), &keys);
         }
-        match self.reader.checkpoint() {
+        match newest {
             Ok(None) => {}
-            Ok(Some((note, _))) => self.expect("the newest checkpoint".to_owned(), Some(&note), keys),
-            Err(_) => self.expect("the newest checkpoint".to_owned(), None, keys),
+            Ok(note) => self.expect("the newest checkpoint".to_owned(), note, &keys),
+            Err(_) => self.expect("the newest checkpoint".to_owned(), None, &keys),
         }
         if let Some(since) = since {
-            self.expect("the checkpoint given".to_owned(), Some(since), keys);
+            self.expect("the checkpoint given".to_owned(), Some(since), &keys);
         }
         self.expected.sort_by_key(|expected| expected.size);
         Ok(())
