@@ -11,7 +11,9 @@ use crate::column::Column;
 use crate::values::Values;
 
 /// Name of the manifest in the store's directory.
-const FILE: &str = "manifest.json";
+///
+/// Readers of a folder of Parquet files (Spark, pyarrow, pandas) leave out names that begin so.
+const FILE: &str = "_manifest.json";
 /// Version that is written; any other is refused.
 const VERSION: u32 = 1;
 /// Largest manifest that is read.
