@@ -8,6 +8,7 @@ mod apiserver;
 mod child;
 mod crashes;
 mod evidence;
+mod readers;
 mod real_cluster;
 mod story;
 mod verdicts;
@@ -33,7 +34,7 @@ struct Options {
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     /// Scenarios to run [default: all]
-    #[arg(value_parser = ["real-cluster", "crashes"])]
+    #[arg(value_parser = ["real-cluster", "crashes", "readers"])]
     scenarios: Vec<String>,
 }
 
@@ -74,6 +75,9 @@ async fn run(options: &Options) -> Result<Verdicts> {
     }
     if chosen("crashes") {
         crashes::run(&kubewitness, &dir.join("crashes"), &mut verdicts).await?;
+    }
+    if chosen("readers") {
+        readers::run(&kubewitness, &dir.join("readers"), &mut verdicts)?;
     }
     Ok(verdicts)
 }
