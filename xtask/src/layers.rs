@@ -24,7 +24,7 @@ const LAYERS: &[(u8, &[&str])] = &[
 const SIDEWAYS: &[(&str, &str)] = &[("query", "audit"), ("rule", "audit"), ("rule", "finding"), ("ledger", "host")];
 
 /// Crates beside the product. The product may use `testkit` in tests, and the others never.
-const BESIDE: &[&str] = &["testkit", "e2e", "bench", "xtask"];
+const BESIDE: &[&str] = &["testkit", "e2e", "bench", "fuzz", "xtask"];
 
 /// Layers that `testkit` may use: it must stay below everything whose tests use it.
 const TESTKIT_USES_BELOW: u8 = 1;
