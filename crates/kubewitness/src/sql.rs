@@ -60,7 +60,11 @@ impl Sql {
             Output::Table => write_table(&mut out, &table)?,
             Output::Ndjson => table.rows.iter().try_for_each(|row| writeln!(out, "{}", object(&table.columns, row)))?,
             Output::Csv => {
-                writeln!(out, "{}", table.columns.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(","))?;
+                writeln!(
+                    out,
+                    "{}",
+                    table.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(",")
+                )?;
                 let line = |row: &Vec<Option<String>>| {
                     row.iter().map(|c| quoted(c.as_deref().unwrap_or(""))).collect::<Vec<_>>().join(",")
                 };
@@ -72,9 +76,19 @@ impl Sql {
 }
 
 #[cfg(feature = "sql")]
-fn object(columns: &[String], row: &[Option<String>]) -> serde_json::Value {
-    let value = |cell: &Option<String>| cell.clone().map_or(serde_json::Value::Null, Into::into);
-    columns.iter().zip(row).map(|(name, cell)| (name.clone(), value(cell))).collect::<serde_json::Map<_, _>>().into()
+fn object(columns: &[sql::Column], row: &[Option<String>]) -> serde_json::Value {
+    use serde_json::{Map, Value};
+    let value = |column: &sql::Column, cell: &Option<String>| match cell {
+        None => Value::Null,
+        Some(text) if column.literal => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
+        Some(text) => text.as_str().into(),
+    };
+    columns
+        .iter()
+        .zip(row)
+        .map(|(column, cell)| (column.name.clone(), value(column, cell)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 #[cfg(feature = "sql")]
@@ -91,10 +105,12 @@ fn write_table(out: &mut impl std::io::Write, table: &sql::Table) -> std::io::Re
         row.iter().map(|cell| crate::printable::terminal(cell.as_deref().unwrap_or("-"))).collect()
     };
     let rows: Vec<Vec<String>> = table.rows.iter().map(|row| cells(row)).collect();
-    let width =
-        |at: usize| rows.iter().map(|row| row[at].chars().count()).chain([table.columns[at].len()]).max().unwrap_or(0);
+    let width = |at: usize| {
+        rows.iter().map(|row| row[at].chars().count()).chain([table.columns[at].name.len()]).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..table.columns.len()).map(width).collect();
-    for row in std::iter::once(&table.columns).chain(&rows) {
+    let names = table.columns.iter().map(|column| column.name.to_uppercase()).collect();
+    for row in std::iter::once(&names).chain(&rows) {
         let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         writeln!(out, "{}", line.join("  ").trim_end())?;
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::DataFusionError;
 use datafusion::execution::options::ParquetReadOptions;
@@ -13,10 +14,19 @@ const PARTITIONS: usize = 2;
 /// The answer, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// Names of the columns.
-    pub columns: Vec<String>,
+    /// The columns.
+    pub columns: Vec<Column>,
     /// The rows; a null is `None`.
     pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// One column of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// As the question names it.
+    pub name: String,
+    /// Whether its texts are JSON as they stand: numbers and booleans.
+    pub literal: bool,
 }
 
 /// The question cannot be answered; the message names the place in the SQL where it can.
@@ -48,7 +58,9 @@ async fn ask(segments: &Path, sql: &str) -> Result<Table, DataFusionError> {
         .with_allow_dml(false)
         .with_allow_statements(false);
     let frame = context.sql_with_options(sql, reads).await?;
-    let columns = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let literal = |kind: &DataType| kind.is_integer() || *kind == DataType::Boolean;
+    let column = |field: &FieldRef| Column { name: field.name().clone(), literal: literal(field.data_type()) };
+    let columns = frame.schema().fields().iter().map(column).collect();
     let mut rows = Vec::new();
     for batch in frame.collect().await? {
         let options = FormatOptions::default();

@@ -9,7 +9,7 @@
 mod engine;
 
 #[cfg(feature = "datafusion")]
-pub use engine::{SqlError, Table, query};
+pub use engine::{Column, SqlError, Table, query};
 
 /// The shell line that asks DuckDB the same question of the same files.
 pub fn duckdb_line(segments: &str, sql: &str) -> String {
