@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    config, connect, demo, evidence, exit, history, import, policy, quarantine, rules, scan, search, serve, sql, tail,
-    top, verify, who,
+    config, connect, demo, evidence, exit, history, import, key, policy, quarantine, rules, scan, search, serve, sql,
+    tail, top, verify, who,
 };
 
 /// The witness of everything that happens in a Kubernetes cluster: receives every audit event, keeps it durably,
@@ -51,6 +51,8 @@ enum Command {
     Verify(verify::Verify),
     #[command(subcommand)]
     Evidence(evidence::Evidence),
+    #[command(subcommand)]
+    Key(key::Key),
     Scan(Box<scan::Scan>),
     #[command(subcommand)]
     Rules(Box<rules::Rules>),
@@ -108,6 +110,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Sql(sql) => sql.run(),
         Command::Verify(verify) => verify.run(),
         Command::Evidence(evidence) => evidence.run(),
+        Command::Key(key) => key.run(),
         Command::Scan(scan) => scan.run(),
         Command::Rules(rules) => rules.run(),
         Command::Docs { page } => {

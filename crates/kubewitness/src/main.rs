@@ -13,6 +13,7 @@ mod evidence;
 mod exit;
 mod history;
 mod import;
+mod key;
 mod local;
 mod output;
 mod policy;

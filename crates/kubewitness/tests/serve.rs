@@ -243,3 +243,71 @@ fn the_configuration_is_checked_shown_and_described() {
     let schema: Value = serde_json::from_slice(&run(&["config", "schema"]).stdout).unwrap();
     assert_eq!(schema["properties"]["webhook"]["properties"]["body_bytes_max"]["default"], "256MiB");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_and_its_directory_answer_alike_while_it_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("audit.log");
+    let life = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/life.jsonl")).unwrap();
+    std::fs::write(&log, [&life[..], b"not JSON\n"].concat()).unwrap();
+    let data = directory.path().join("data");
+    let serving = Serving::start(&data, &["--tail", log.to_str().unwrap(), "--cluster", "lab"]);
+    let lines = life.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() as u64 + 1;
+    assert_eq!(serving.rows(lines).await, lines);
+    let in_data = ["--data-dir", data.to_str().unwrap()];
+    let at_server = ["--server", &serving.api];
+    for question in [
+        &["search", "verb:delete"][..],
+        &["search", "web", "--limit", "3", "-o", "table"],
+        &["who", "deleted", "deployment/frontend", "-n", "web"],
+        &["history", "deployment/frontend", "-n", "web", "--diff"],
+        &["top", "user"],
+        &["top", "bytes"],
+        &["quarantine", "list"],
+    ] {
+        let told = |source: &[&str]| text(&run(&[question, source].concat()).stdout);
+        let answer = told(&in_data);
+        assert!(!answer.is_empty(), "{question:?}");
+        assert_eq!(answer, told(&at_server), "{question:?}");
+    }
+    follow(&in_data, &log, 1);
+    follow(&at_server, &log, 2);
+}
+
+/// `tail -f` shows an event that is written to the log after it has begun.
+fn follow(source: &[&str], log: &Path, number: u64) {
+    let arguments = [&["tail", "-f", "--limit", "1", "-o", "ndjson"][..], source].concat();
+    let mut child = kubewitness(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.next().expect("the newest row").unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(log).unwrap();
+    file.write_all(&[testkit::event(number), b"\n".to_vec()].concat()).unwrap();
+    let row: Value = serde_json::from_str(&lines.next().expect("the new row").unwrap()).unwrap();
+    let event: Value = serde_json::from_slice(&testkit::event(number)).unwrap();
+    assert_eq!(row["auditID"], event["auditID"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_new_key_signs_and_the_old_one_still_proves() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("audit.log");
+    let data = directory.path().join("data");
+    let data = data.to_str().unwrap();
+    let import = |numbers: std::ops::Range<u64>| {
+        let lines: Vec<Vec<u8>> = numbers.map(testkit::event).collect();
+        std::fs::write(&log, lines.join(&b'\n')).unwrap();
+        assert!(run(&["import", "--quiet", log.to_str().unwrap(), "--data-dir", data]).status.success());
+    };
+    import(0..50);
+    let first = text(&run(&["key", "show", "--data-dir", data]).stdout);
+    let second = text(&run(&["key", "rotate", "--data-dir", data]).stdout);
+    assert_eq!(text(&run(&["key", "show", "--data-dir", data]).stdout), format!("{first}{second}"));
+    import(50..100);
+    for key in [first.trim(), second.trim()] {
+        let verify = run(&["verify", "--data-dir", data, "--key", key]);
+        assert!(verify.status.success(), "{}", text(&verify.stdout));
+    }
+    assert_eq!(run(&["key", "rotate", "--data-dir", "/nowhere"]).status.code(), Some(3));
+}
