@@ -83,8 +83,22 @@ impl Feeder {
         Ok(())
     }
 
+    /// Commits every item that is complete; one that is not waits for the rest of the input.
+    pub fn settle(&mut self) -> Result<(), Undelivered> {
+        let before = self.duplicates;
+        self.commit_all().inspect_err(|_| self.abandon())?;
+        let tally = self.intake.tally();
+        self.metrics.committed(self.intake.cluster(), tally - self.counted, self.duplicates - before);
+        self.counted = tally;
+        Ok(())
+    }
+
+    /// Bytes of the item that is not complete yet.
+    pub fn unfinished(&self) -> usize {
+        self.intake.unfinished()
+    }
+
     fn commit_all(&mut self) -> Result<(), Undelivered> {
-        self.intake.end();
         if let Some(batch) = self.intake.last_batch() {
             self.submit(batch)?;
         }
@@ -116,11 +130,7 @@ impl Deliver for Feeder {
     }
 
     fn finish(&mut self) -> Result<(), Undelivered> {
-        let before = self.duplicates;
-        self.commit_all().inspect_err(|_| self.abandon())?;
-        let tally = self.intake.tally();
-        self.metrics.committed(self.intake.cluster(), tally - self.counted, self.duplicates - before);
-        self.counted = tally;
-        Ok(())
+        self.intake.end();
+        self.settle()
     }
 }

@@ -164,6 +164,11 @@ impl Intake {
         self.unfinished.len() + self.batch.bytes()
     }
 
+    /// Bytes of the item that is not complete yet.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.unfinished.len()
+    }
+
     /// The cluster of the origin.
     pub fn cluster(&self) -> &ClusterName {
         &self.origin.cluster

@@ -255,7 +255,7 @@ pub(crate) struct ConfigArgs {
     /// Address of the API [default: 127.0.0.1:9444]
     #[arg(long, value_name = "ADDR", env = "KUBEWITNESS_API_LISTEN")]
     pub(crate) api_listen: Option<String>,
-    /// Log file to follow, or a pattern, with its cluster before it if it has one; may be given several times
+    /// Log file to follow, a pattern, or - for standard input, with its cluster before it if it has one; may be given several times
     #[arg(long = "tail", value_name = "[CLUSTER=]PATH")]
     pub(crate) tails: Vec<String>,
 }

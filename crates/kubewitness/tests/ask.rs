@@ -481,3 +481,33 @@ fn mistakes_are_explained() {
     "#]],
     );
 }
+
+#[cfg(not(feature = "sql"))]
+#[test]
+fn sql_without_its_engine_says_how() {
+    let answer = told(&data_dir(99), &["sql", "SELECT count(*) FROM events"]);
+    expect![[r#"
+
+        --- errors
+        this binary is built without the SQL engine; build it in with:
+          cargo build --release --features sql
+        or ask DuckDB the same question of the same files:
+          duckdb -c 'CREATE VIEW events AS FROM read_parquet('\''DIR/store/*.parquet'\''); SELECT count(*) FROM events'
+        --- exit 1
+    "#]]
+    .assert_eq(&answer);
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn sql_asks_the_segments() {
+    let directory = data_dir(99);
+    let ask = |sql: &str, output: &str| told(&directory, &["sql", sql, "-o", output]);
+    let top = "SELECT user, count(*) AS events FROM events GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3";
+    expect![[r#""#]].assert_eq(&ask(top, "table"));
+    expect![[r#""#]].assert_eq(&ask(top, "ndjson"));
+    let forbidden = "SELECT time, verb, resource, name FROM events WHERE code = 403 ORDER BY time";
+    expect![[r#""#]].assert_eq(&ask(forbidden, "csv"));
+    expect![[r#""#]].assert_eq(&ask("SELECT nothing FROM events", "table"));
+    expect![[r#""#]].assert_eq(&ask("DROP TABLE events", "table"));
+}

@@ -31,11 +31,15 @@ struct Serving {
 
 impl Serving {
     fn start(data_dir: &Path, further: &[&str]) -> Self {
+        Self::start_with(data_dir, further, Stdio::null())
+    }
+
+    fn start_with(data_dir: &Path, further: &[&str], input: Stdio) -> Self {
         let mut arguments = vec!["serve", "--webhook-listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"];
         arguments.extend(further);
         let mut command = kubewitness(&arguments);
-        let mut child =
-            command.arg("--data-dir").arg(data_dir).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.arg("--data-dir").arg(data_dir).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut find = |name: &str| loop {
             let line = lines.next().expect("the greeting comes").unwrap();
@@ -152,6 +156,24 @@ async fn a_log_is_followed_and_metrics_are_named() {
         assert!(metrics.contains(&format!("kubewitness_{name}")), "{name}");
     }
     assert_eq!(reqwest::get(format!("{}/readyz", serving.api)).await.unwrap().status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_is_followed_through_its_pauses() {
+    let directory = tempfile::tempdir().unwrap();
+    let (read, mut pipe) = std::io::pipe().unwrap();
+    let serving = Serving::start_with(directory.path(), &["--tail", "edge=-"], read.into());
+    let (whole, half) = (testkit::event(1), testkit::event(2));
+    pipe.write_all(&[&whole[..], b"\n", &half[..40]].concat()).unwrap();
+    assert_eq!(serving.rows(1).await, 1);
+    pipe.write_all(&[&half[40..], b"\n"].concat()).unwrap();
+    assert_eq!(serving.rows(2).await, 2);
+    pipe.write_all(b"{\"cut\": ").unwrap();
+    drop(pipe);
+    assert_eq!(serving.rows(3).await, 3);
+    let cut = serving.get("/api/v1/search?q=format:quarantine%20cluster:edge").await;
+    assert_eq!(cut["rows"].as_array().unwrap().len(), 1);
+    assert_eq!(serving.terminate(), Some(0));
 }
 
 #[test]

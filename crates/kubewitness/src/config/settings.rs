@@ -48,7 +48,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("webhook.connections_max", Count, "1024", "open connections; further ones are closed"),
     setting("api.listen", Address, "127.0.0.1:9444", "address of the API; TLS and the token are on except on loopback"),
     setting("api.connections_max", Count, "1024", "open connections; further ones are closed"),
-    setting("tail[].path", Text, "", "log file to follow, or a pattern with * and ?"),
+    setting("tail[].path", Text, "", "log file to follow, a pattern with * and ?, or - for standard input"),
     setting("tail[].cluster", Text, "", "its cluster; the setting `cluster` when absent"),
     setting("retention[].cluster", Text, "", "cluster that the limits are for; all others when absent"),
     setting("retention[].age_max", Duration, "", "age at which events go; no limit when absent"),

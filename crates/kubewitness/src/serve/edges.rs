@@ -1,5 +1,6 @@
 //! The sockets and files that a server listens to, and how they start and stop.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -9,7 +10,7 @@ use arc_swap::ArcSwap;
 use host::Host;
 use ingest::{
     Admission, Feeder, IngestMetrics, MemoryBudget, Naming, Origin, Server, ServerMetrics, StopFlag, Tail, TailOptions,
-    Tls, Tokens, Transport, Webhook, positions_file,
+    Tls, Tokens, Transport, Webhook, follow_pipe, positions_file,
 };
 use ledger::Ledger;
 use prometheus_client::registry::Registry;
@@ -23,6 +24,9 @@ use crate::serve::metrics::LogAndStore;
 use crate::serve::notify;
 use crate::serve::reload::{Reloading, until_signal};
 use crate::serve::secrets::Secrets;
+
+/// The path that means standard input.
+const STANDARD_INPUT: &str = "-";
 
 /// What the listening edges share.
 pub(super) struct Edges<'a> {
@@ -163,17 +167,27 @@ impl Edges<'_> {
             std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
         }
         let start = |TailConfig { path, cluster }: &TailConfig| {
-            let positions = positions_file(&directory, path);
-            let tail = Tail::open(TailOptions::new(path.clone(), positions))
-                .with_context(|| format!("cannot follow {}", path.display()))?;
             let origin = Origin { cluster: cluster.clone(), naming: Naming::Fixed };
             let clock = self.host.clock.clone();
             let mut feeder = Feeder::new(self.ledger.appender(), origin, clock, metrics.clone(), stop.clone());
             let stop = stop.clone();
             let thread = std::thread::Builder::new().name("tail".to_owned());
+            if path == Path::new(STANDARD_INPUT) {
+                return Ok(thread.spawn(move || follow_standard_input(&mut feeder, &stop))?);
+            }
+            let tail = Tail::open(TailOptions::new(path.clone(), positions_file(&directory, path)))
+                .with_context(|| format!("cannot follow {}", path.display()))?;
             Ok(thread.spawn(move || tail.run(&mut feeder, &stop))?)
         };
         self.config.tails.iter().map(start).collect()
+    }
+}
+
+/// Its end ends nothing else: the server goes on.
+fn follow_standard_input(feeder: &mut Feeder, stop: &StopFlag) {
+    match follow_pipe(std::io::stdin(), feeder, stop) {
+        Ok(bytes) => tracing::info!(bytes, "standard input ended"),
+        Err(error) => tracing::error!("standard input cannot be read: {error}"),
     }
 }
 
