@@ -14,7 +14,7 @@ use crate::pages::PageData;
 pub(crate) struct PageKey {
     /// Number of the chunk, from [`PageCache::number`]: no two chunks that were ever opened share one.
     pub(crate) chunk: u64,
-    /// Number of the page, or [`DICTIONARY`] or [`FILTER`].
+    /// Number of the page, or [`DICTIONARY`], [`FILTER`] or [`WORDS`].
     pub(crate) page: u32,
 }
 
@@ -22,6 +22,8 @@ pub(crate) struct PageKey {
 pub(crate) const DICTIONARY: u32 = u32::MAX;
 /// The chunk's filter in the place of a page.
 pub(crate) const FILTER: u32 = u32::MAX - 1;
+/// The chunk's index of words in the place of a page.
+pub(crate) const WORDS: u32 = u32::MAX - 2;
 
 /// Keeps at most so many bytes of what was used last.
 ///

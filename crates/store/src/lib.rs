@@ -35,6 +35,7 @@ mod tally;
 mod upkeep;
 mod values;
 mod viewer;
+mod words;
 
 pub use column::{Column, Kind};
 pub use entry::Entry;

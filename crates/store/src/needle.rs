@@ -6,6 +6,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use crate::mask::Mask;
 use crate::values::Strings;
+use crate::words::Tokens;
 
 /// Shortest text worth looking for.
 const NEEDLE_BYTES_MIN: usize = 2;
@@ -13,29 +14,34 @@ const NEEDLE_BYTES_MIN: usize = 2;
 /// A text that stands in every body that fits, unless the body writes some character as `\u….`.
 #[derive(Debug)]
 pub(crate) struct Needle {
-    text: Regex,
+    text: Option<Regex>,
+    /// Words that it has.
+    pub(crate) tokens: Tokens,
 }
 
 impl Needle {
-    /// The longest plain text of `pattern`; none if there is nothing to hold on to.
-    pub(crate) fn of(pattern: &Pattern) -> Option<Self> {
+    /// Of the longest plain text of `pattern`, and of its words.
+    pub(crate) fn of(pattern: &Pattern) -> Self {
         let texts = pattern.pieces().iter().filter_map(|piece| match piece {
             Piece::Text(text) => Some(text.as_str()),
             _ => None,
         });
         // Characters that JSON may write in another way end the text.
         let plain = texts.flat_map(|text| text.split(|c: char| !is_plain(c)));
-        let longest = plain.max_by_key(|text| text.len()).filter(|text| text.len() >= NEEDLE_BYTES_MIN)?;
-        let text = RegexBuilder::new(&regex::escape(longest)).case_insensitive(true).unicode(false).build().ok()?;
-        Some(Self { text })
+        let longest = plain.max_by_key(|text| text.len()).filter(|text| text.len() >= NEEDLE_BYTES_MIN);
+        let text = longest.and_then(|text| {
+            RegexBuilder::new(&regex::escape(text)).case_insensitive(true).unicode(false).build().ok()
+        });
+        Self { text, tokens: Tokens::of(pattern) }
     }
 
     /// Values that may fit.
     pub(crate) fn rows(&self, strings: &Strings) -> Mask {
+        let Some(text) = &self.text else { return Mask::all(strings.len()) };
         let mut rows = Mask::none(strings.len());
         let data = strings.data();
         let mut at = 0;
-        while let Some(hit) = self.text.find_at(data, at) {
+        while let Some(hit) = text.find_at(data, at) {
             let row = strings.at_byte(hit.start());
             rows.insert(row);
             at = strings.end(row).max(hit.end());

@@ -10,6 +10,7 @@ use crate::pages::{Codes, PAGE_ROWS, PageCodes, PageData, PageError, Use};
 use crate::residual::Row;
 use crate::segment::RowGroup;
 use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
+use crate::words::Tokens;
 
 /// Where the rows are.
 #[derive(Clone, Copy)]
@@ -141,12 +142,26 @@ impl<'a> PartReader<'a> {
         }
     }
 
+    /// For each of its own pages of a column with bodies, whether it may hold a text with these words; nothing if there
+    /// is no index that knows.
+    pub(crate) fn pages_with(&self, column: Column, tokens: &Tokens) -> Result<Option<Vec<bool>>, PageError> {
+        let group = match self.part {
+            Part::Sealed(group) if !tokens.is_empty() => group,
+            _ => return Ok(None),
+        };
+        Ok(match &*group.chunk(column).words()? {
+            PageData::Words(Some(index)) => Some(index.pages_with(tokens)),
+            _ => None,
+        })
+    }
+
     /// Values of a column that is held row by row, a page of it at a time: the number of its first row, its values,
-    /// and those of `wanted` that lie in it. Pages without a wanted row are not read.
+    /// and those of `wanted` that lie in it. Pages without a wanted row, or that `may_hold` rules out, are not read.
     pub(crate) fn each_run(
         &self,
         column: Column,
         wanted: &[usize],
+        may_hold: impl Fn(usize) -> bool,
         mut each: impl FnMut(usize, &Strings, &[usize]),
     ) -> Result<(), PageError> {
         match self.part {
@@ -161,7 +176,9 @@ impl<'a> PartReader<'a> {
                 while let Some(row) = rest.first() {
                     let page = chunk.page_of(*row);
                     let (here, later) = rest.split_at(rest.partition_point(|row| *row < chunk.page_rows(page).end));
-                    if let PageData::Bytes(strings) = &*self.read(column, page)? {
+                    if may_hold(page)
+                        && let PageData::Bytes(strings) = &*self.read(column, page)?
+                    {
                         each(chunk.page_rows(page).start, strings, here);
                     }
                     rest = later;

@@ -25,8 +25,16 @@ use crate::column::{Column, Kind};
 use crate::pages::{Chunk, Encoder, PageData, PageError, is_required};
 use crate::values::{Dictionary, Values};
 
-/// Name of this layout in the file's metadata.
+/// Name of this layout in the file's metadata, under [`LAYOUT_KEY`].
 const LAYOUT: &str = "kubewitness.segment/1";
+const LAYOUT_KEY: &str = "layout";
+/// Key of the places of the indexes of words: for each row group, for each column with bodies, offset and length.
+const WORDS_KEY: &str = "words";
+/// Columns that have an index of words.
+const WORDS_COLUMNS: [Column; 2] = [Column::RequestObject, Column::ResponseObject];
+
+/// Offset and length in the file.
+type At = (u64, usize);
 
 /// A segment that cannot be written or opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +66,8 @@ pub(crate) struct SegmentWriter {
     path: PathBuf,
     file: SerializedFileWriter<FileWriter>,
     encoder: Encoder,
+    /// For each row group, where its indexes of words are.
+    words: Vec<Vec<At>>,
 }
 
 impl SegmentWriter {
@@ -66,12 +76,12 @@ impl SegmentWriter {
         let file = disk.open(path, Access::Replace(Secrecy::Shared)).map_err(failed)?;
         let properties = WriterProperties::builder()
             .set_created_by(format!("kubewitness {}", env!("CARGO_PKG_VERSION")))
-            .set_key_value_metadata(Some(vec![KeyValue::new("layout".to_owned(), LAYOUT.to_owned())]))
+            .set_key_value_metadata(Some(vec![KeyValue::new(LAYOUT_KEY.to_owned(), LAYOUT.to_owned())]))
             .build();
         let open = || SerializedFileWriter::new(FileWriter { file, at: 0 }, schema()?, Arc::new(properties));
         let file = open().map_err(|cause| unreadable(path, cause))?;
         let encoder = Encoder::new(zstd).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), file, encoder })
+        Ok(Self { path: path.to_owned(), file, encoder, words: Vec::new() })
     }
 
     /// Writes a block as one row group, sorted.
@@ -83,11 +93,25 @@ impl SegmentWriter {
         let order = sorted_rows(block);
         let schema = self.file.schema_descr().columns().to_vec();
         let mut group = self.file.next_row_group()?;
+        let mut words = Vec::new();
         for (column, descriptor) in Column::all().zip(schema) {
             let chunk = self.encoder.encode(column, descriptor, block.values(column), &order)?;
             group.append_column(&Bytes::from(chunk.bytes), chunk.close)?;
+            words.extend(chunk.words);
         }
-        group.close().map(drop)
+        group.close()?;
+        self.add_words(&words)
+    }
+
+    /// Writes the indexes of the row group that was written last, one for each of [`WORDS_COLUMNS`].
+    fn add_words(&mut self, indexes: &[Vec<u8>]) -> Result<(), ParquetError> {
+        let mut places = Vec::new();
+        for index in indexes {
+            places.push((self.file.bytes_written() as u64, index.len()));
+            self.file.write_all(index)?;
+        }
+        self.words.push(places);
+        Ok(())
     }
 
     /// Copies a row group of another segment as it is.
@@ -113,11 +137,15 @@ impl SegmentWriter {
             };
             target.append_column(&source, close)?;
         }
-        target.close().map(drop)
+        target.close()?;
+        let words: Result<Vec<_>, _> = WORDS_COLUMNS.iter().map(|column| group.chunk(*column).words_bytes()).collect();
+        self.add_words(&words.map_err(|error| ParquetError::External(Box::new(error)))?)
     }
 
     /// Makes the file durable, though not yet its name. Returns its length.
     pub(crate) fn finish(mut self) -> Result<u64, SegmentError> {
+        let words = serde_json::to_string(&self.words).unwrap_or_default();
+        self.file.append_key_value_metadata(KeyValue::new(WORDS_KEY.to_owned(), words));
         self.file.finish().map_err(|cause| unreadable(&self.path, cause))?;
         let FileWriter { file, at } = self.file.inner();
         let failed = |cause| SegmentError::Disk { doing: "sync", path: self.path.display().to_string(), cause };
@@ -128,6 +156,11 @@ impl SegmentWriter {
 
 fn unreadable(path: &Path, cause: ParquetError) -> SegmentError {
     SegmentError::Unreadable { path: path.display().to_string(), cause }
+}
+
+fn value_of<'m>(metadata: &'m ParquetMetaData, key: &str) -> Option<&'m str> {
+    let pairs = metadata.file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
 }
 
 fn read_metadata(reader: &FileReader) -> Result<ParquetMetaData, ParquetError> {
@@ -213,7 +246,16 @@ impl Segment {
 
     fn read_footer(file: Arc<dyn DiskFile>, cache: &Arc<PageCache>) -> Result<Self, ParquetError> {
         let metadata = read_metadata(&FileReader(Arc::clone(&file)))?;
-        let groups = (0..metadata.num_row_groups()).map(|at| RowGroup::new(&file, cache, &metadata, at));
+        if value_of(&metadata, LAYOUT_KEY) != Some(LAYOUT) {
+            return Err(ParquetError::General(format!("its layout is not {LAYOUT}")));
+        }
+        // An index that is not there or cannot be found rules nothing out.
+        let words: Vec<Vec<At>> =
+            value_of(&metadata, WORDS_KEY).and_then(|places| serde_json::from_str(places).ok()).unwrap_or_default();
+        let groups = (0..metadata.num_row_groups()).map(|at| {
+            let words = words.get(at).map_or(&[][..], Vec::as_slice);
+            RowGroup::new(&file, cache, &metadata, at, words)
+        });
         Ok(Self { groups: groups.collect::<Result<_, _>>()? })
     }
 
@@ -228,9 +270,11 @@ impl RowGroup {
         cache: &Arc<PageCache>,
         metadata: &ParquetMetaData,
         at: usize,
+        words: &[At],
     ) -> Result<Self, ParquetError> {
         let wrong = |what: &str| ParquetError::General(format!("row group {at} {what}"));
         let group = metadata.row_group(at);
+        let length_of_file = FileReader(Arc::clone(file)).len();
         let rows = usize::try_from(group.num_rows()).map_err(|_| wrong("has a negative length"))?;
         let offsets =
             metadata.offset_index().and_then(|index| index.get(at)).ok_or_else(|| wrong("has no page index"))?;
@@ -238,7 +282,15 @@ impl RowGroup {
             |column: Column| group.columns().iter().position(|chunk| chunk.column_path().string() == column.name());
         let chunks = Column::all().map(|column| {
             let place = named(column).ok_or_else(|| wrong(&format!("has no column {}", column.name())))?;
-            Ok(Chunk::new(Arc::clone(file), Arc::clone(cache), column, group.column(place), &offsets[place], rows))
+            let chunk =
+                Chunk::new(Arc::clone(file), Arc::clone(cache), column, group.column(place), &offsets[place], rows);
+            let words = WORDS_COLUMNS.iter().position(|with| *with == column).and_then(|place| words.get(place));
+            Ok(match words {
+                Some((offset, length)) if offset.saturating_add(*length as u64) <= length_of_file => {
+                    chunk.with_words(*offset, *length)
+                }
+                _ => chunk,
+            })
         });
         let range = |column: Column| match group.column(named(column)?).statistics()? {
             Statistics::Int64(values) => Some((*values.min_opt()?, *values.max_opt()?)),

@@ -9,13 +9,15 @@ use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
+use super::chunk::is_required;
 use super::header::{PageHeader, PageKind};
-use super::write::is_required;
+use super::page::{Codes, PageData};
 use super::{delta, hybrid};
 use crate::block::absent;
-use crate::cache::{DICTIONARY, FILTER, PageCache, PageKey};
+use crate::cache::{DICTIONARY, FILTER, PageCache, PageKey, WORDS};
 use crate::column::{Column, Kind};
 use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
+use crate::words::WordIndex;
 
 /// Largest page that is read.
 const PAGE_BYTES_MAX: u32 = 1 << 30;
@@ -44,97 +46,6 @@ pub enum PageError {
     },
 }
 
-/// Values of one page, a value for each row; or what stands beside the pages of a chunk.
-#[derive(Debug)]
-pub(crate) enum PageData {
-    Integers(Vec<i64>),
-    Uuids(Vec<[u8; 16]>),
-    /// Codes of the chunk's dictionary.
-    Codes(Codes),
-    /// Codes of a dictionary of the page's own.
-    Plain(Codes, Dictionary),
-    Bytes(Strings),
-    /// The chunk's dictionary.
-    Dictionary(Dictionary),
-    /// The chunk's bloom filter, if it has one that can be read.
-    Filter(Option<Sbbf>),
-}
-
-impl PageData {
-    /// Codes, if it is a page of them.
-    pub(crate) fn codes(&self) -> Option<&Codes> {
-        match self {
-            Self::Codes(codes) | Self::Plain(codes, _) => Some(codes),
-            _ => None,
-        }
-    }
-
-    /// Memory that it takes, about.
-    pub(crate) fn bytes(&self) -> usize {
-        const OVERHEAD: usize = 128;
-        let content = match self {
-            Self::Integers(values) => values.len() * size_of::<i64>(),
-            Self::Uuids(values) => values.len() * size_of::<[u8; 16]>(),
-            Self::Codes(codes) => codes.bytes(),
-            Self::Plain(codes, dictionary) => codes.bytes() + dictionary.memory(),
-            Self::Bytes(strings) => strings.memory(),
-            Self::Dictionary(dictionary) => dictionary.memory(),
-            Self::Filter(filter) => filter.as_ref().map_or(0, |filter| filter.num_blocks() * FILTER_BLOCK_BYTES),
-        };
-        OVERHEAD + content
-    }
-}
-
-/// Bytes of one block of a bloom filter.
-const FILTER_BLOCK_BYTES: usize = 32;
-
-/// Codes of a page's rows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum PageCodes<'p> {
-    Each(&'p [u32]),
-    /// One for all.
-    Same(u32),
-}
-
-/// Codes of a page, with the lowest and the highest of them. A page of one code only holds no more than that.
-#[derive(Debug, Clone)]
-pub(crate) struct Codes {
-    low: u32,
-    high: u32,
-    rows: usize,
-    each: Vec<u32>,
-}
-
-impl Codes {
-    pub(crate) fn new(codes: Vec<u32>) -> Self {
-        let low = codes.iter().copied().min().unwrap_or(ABSENT);
-        let high = codes.iter().copied().max().unwrap_or(ABSENT);
-        let rows = codes.len();
-        Self { low, high, rows, each: if low == high { Vec::new() } else { codes } }
-    }
-
-    pub(crate) fn same(code: u32, rows: usize) -> Self {
-        Self { low: code, high: code, rows, each: Vec::new() }
-    }
-
-    /// Lowest and highest code.
-    pub(crate) fn range(&self) -> (u32, u32) {
-        (self.low, self.high)
-    }
-
-    pub(crate) fn view(&self) -> PageCodes<'_> {
-        if self.low == self.high { PageCodes::Same(self.low) } else { PageCodes::Each(&self.each) }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = u32> {
-        (0..self.rows).map(|row| if self.low == self.high { self.low } else { self.each[row] })
-    }
-
-    fn bytes(&self) -> usize {
-        self.each.len() * size_of::<u32>()
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 struct PageAt {
     offset: u64,
@@ -150,6 +61,8 @@ pub(crate) struct Chunk {
     compressed: bool,
     dictionary: Option<(u64, usize)>,
     pages: Vec<PageAt>,
+    /// Where the index of words is and how long.
+    words: Option<(u64, usize)>,
     cache: Arc<PageCache>,
     number: u64,
 }
@@ -191,7 +104,29 @@ impl Chunk {
         });
         let compressed = metadata.compression() != Compression::UNCOMPRESSED;
         let number = cache.number();
-        Self { file, column, compressed, dictionary, pages, cache, number }
+        Self { file, column, compressed, dictionary, pages, words: None, cache, number }
+    }
+
+    /// With an index of words at a place of the file.
+    pub(crate) fn with_words(self, offset: u64, length: usize) -> Self {
+        Self { words: Some((offset, length)), ..self }
+    }
+
+    /// The index of words as it stands in the file; empty if there is none.
+    pub(crate) fn words_bytes(&self) -> Result<Vec<u8>, PageError> {
+        self.words.map_or(Ok(Vec::new()), |(offset, length)| self.read_bytes(offset, length))
+    }
+
+    /// The index of words, as [`PageData::Words`]. One that cannot be read rules nothing out.
+    pub(crate) fn words(&self) -> Result<Arc<PageData>, PageError> {
+        self.cached(WORDS, Use::Again, || Ok(PageData::Words(self.read_words(&self.words_bytes()?))))
+    }
+
+    fn read_words(&self, bytes: &[u8]) -> Option<WordIndex> {
+        let (length, compressed) = bytes.split_first_chunk::<4>()?;
+        let length = u32::from_le_bytes(*length);
+        let plain = (length <= PAGE_BYTES_MAX).then(|| decompress(compressed, length as usize))??;
+        WordIndex::read(&plain, self.pages.len())
     }
 
     /// What is kept under `page`, or what `read` gives.
@@ -354,11 +289,7 @@ impl Chunk {
     }
 
     fn read_page(&self, offset: u64, length: usize) -> Result<(PageHeader, Vec<u8>), PageError> {
-        let mut bytes = vec![0; length];
-        let read = self.file.read_at(&mut bytes, offset).map_err(|cause| PageError::Disk { offset, length, cause })?;
-        if read < length {
-            return Err(self.damaged(offset));
-        }
+        let mut bytes = self.read_bytes(offset, length)?;
         let mut rest = bytes.as_slice();
         let header = PageHeader::read(&mut rest).filter(|header| header.size <= PAGE_BYTES_MAX);
         let header =
@@ -370,6 +301,15 @@ impl Chunk {
         }
         let payload = decompress(rest, header.size as usize).ok_or_else(|| self.damaged(offset))?;
         Ok((header, payload))
+    }
+
+    fn read_bytes(&self, offset: u64, length: usize) -> Result<Vec<u8>, PageError> {
+        let mut bytes = vec![0; length];
+        let read = self.file.read_at(&mut bytes, offset).map_err(|cause| PageError::Disk { offset, length, cause })?;
+        if read < length {
+            return Err(self.damaged(offset));
+        }
+        Ok(bytes)
     }
 
     fn damaged(&self, offset: u64) -> PageError {

@@ -1,16 +1,15 @@
 //! Values in memory → an encoded column chunk.
 
-use parquet::basic::{BoundaryOrder, Compression, Encoding, ZstdLevel};
+use parquet::basic::Encoding;
 use parquet::bloom_filter::Sbbf;
-use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::FixedLenByteArray;
-use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder};
+use parquet::errors::ParquetError;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::header::{PageHeader, PageKind};
-use super::{delta, hybrid};
-use crate::column::{Column, Kind};
+use super::chunk::{Bounds, ChunkWriter, EncodedChunk};
+use super::delta;
+use crate::column::Column;
 use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
 
 /// Rows of one page. Narrow columns share these bounds, so that one page of each is one piece of work for a query.
@@ -19,29 +18,34 @@ pub(crate) const PAGE_ROWS: usize = 8192;
 const BODY_PAGE_BYTES: usize = 512 << 10;
 /// Integers with no more distinct values than this are kept through a dictionary.
 const INTEGER_DICTIONARY_MAX: usize = 1024;
-/// Longest value that page bounds are kept for.
-const BOUND_BYTES_MAX: usize = 128;
 /// Bits of the bloom filter for each row: about 2 % false answers.
 const BLOOM_BITS_PER_ROW: usize = 8;
-
-/// A column chunk and what the footer says about it.
-pub(crate) struct EncodedChunk {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) close: ColumnCloseResult,
-}
 
 /// Encodes column chunks; keeps its compressor between them.
 pub(crate) struct Encoder {
     compressor: zstd::bulk::Compressor<'static>,
-    level: i32,
-    levels: Vec<u32>,
-    plain: Vec<u8>,
+    pub(super) level: i32,
+    /// For each row of the open page, one if it has a value, else zero.
+    pub(super) levels: Vec<u32>,
+    /// Scratch space of the open page.
+    pub(super) plain: Vec<u8>,
 }
 
 impl Encoder {
     /// With zstd at `level`.
     pub(crate) fn new(level: i32) -> std::io::Result<Self> {
         Ok(Self { compressor: zstd::bulk::Compressor::new(level)?, level, levels: Vec::new(), plain: Vec::new() })
+    }
+
+    pub(super) fn compress(&mut self, bytes: &[u8]) -> Result<Vec<u8>, ParquetError> {
+        self.compressor.compress(bytes).map_err(|cause| ParquetError::External(Box::new(cause)))
+    }
+
+    /// An index of words as it stands in the file: its length, then its bytes compressed.
+    pub(super) fn compress_words(&mut self, index: &[u8]) -> Result<Vec<u8>, ParquetError> {
+        let mut out = (index.len() as u32).to_le_bytes().to_vec();
+        out.extend(self.compress(index)?);
+        Ok(out)
     }
 
     /// Encodes `values` in the given row order.
@@ -51,7 +55,7 @@ impl Encoder {
         descriptor: ColumnDescPtr,
         values: &Values,
         order: &[u32],
-    ) -> Result<EncodedChunk, parquet::errors::ParquetError> {
+    ) -> Result<EncodedChunk, ParquetError> {
         let mut chunk = ChunkWriter::new(self, column, descriptor, order.len());
         match values {
             Values::Integers(values) => chunk.integers(values, order)?,
@@ -63,57 +67,8 @@ impl Encoder {
     }
 }
 
-/// Whether every row has a value, so that the file declares the column required.
-pub(crate) fn is_required(column: Column) -> bool {
-    matches!(column, Column::Index | Column::Received | Column::Time | Column::Size | Column::Cluster | Column::Format)
-}
-
-struct ChunkWriter<'e> {
-    encoder: &'e mut Encoder,
-    column: Column,
-    descriptor: ColumnDescPtr,
-    compress: bool,
-    bytes: Vec<u8>,
-    uncompressed: usize,
-    rows: usize,
-    dictionary: bool,
-    encodings: Vec<Encoding>,
-    first_data_page: Option<usize>,
-    column_index: Option<ColumnIndexBuilder>,
-    offset_index: OffsetIndexBuilder,
-    statistics: Option<Statistics>,
-    bloom: Option<Sbbf>,
-}
-
-/// Lowest and highest value of a page, in the plain encoding, and the number of rows without one.
-struct Bounds {
-    range: Option<(Vec<u8>, Vec<u8>)>,
-    absent: usize,
-}
-
-impl<'e> ChunkWriter<'e> {
-    fn new(encoder: &'e mut Encoder, column: Column, descriptor: ColumnDescPtr, rows: usize) -> Self {
-        let column_index = matches!(column.kind(), Kind::Integer | Kind::Time | Kind::Text)
-            .then(|| ColumnIndexBuilder::new(descriptor.physical_type()));
-        Self {
-            encoder,
-            column,
-            compress: column.kind() != Kind::Uuid,
-            bytes: Vec::new(),
-            uncompressed: 0,
-            rows,
-            dictionary: false,
-            encodings: vec![Encoding::RLE],
-            first_data_page: None,
-            column_index,
-            offset_index: OffsetIndexBuilder::new(),
-            statistics: None,
-            bloom: None,
-            descriptor,
-        }
-    }
-
-    fn integers(&mut self, values: &[i64], order: &[u32]) -> Result<(), parquet::errors::ParquetError> {
+impl ChunkWriter<'_> {
+    fn integers(&mut self, values: &[i64], order: &[u32]) -> Result<(), ParquetError> {
         let sorted = distinct(values, INTEGER_DICTIONARY_MAX);
         if let Some(sorted) = &sorted {
             let plain: Vec<u8> = sorted.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -151,7 +106,7 @@ impl<'e> ChunkWriter<'e> {
         Ok(())
     }
 
-    fn uuids(&mut self, values: &[[u8; 16]], order: &[u32]) -> Result<(), parquet::errors::ParquetError> {
+    fn uuids(&mut self, values: &[[u8; 16]], order: &[u32]) -> Result<(), ParquetError> {
         let mut bloom = Sbbf::new_with_num_of_bytes(order.len() * BLOOM_BITS_PER_ROW / 8);
         for rows in order.chunks(PAGE_ROWS) {
             self.encoder.levels.clear();
@@ -177,12 +132,7 @@ impl<'e> ChunkWriter<'e> {
         Ok(())
     }
 
-    fn coded(
-        &mut self,
-        codes: &[u32],
-        dictionary: &Dictionary,
-        order: &[u32],
-    ) -> Result<(), parquet::errors::ParquetError> {
+    fn coded(&mut self, codes: &[u32], dictionary: &Dictionary, order: &[u32]) -> Result<(), ParquetError> {
         // Codes become ranks: equal order of codes and values makes bounds and look-ups cheap.
         let mut by_value: Vec<u32> = (1..dictionary.len() as u32).collect();
         by_value.sort_unstable_by_key(|code| dictionary.get(*code));
@@ -223,7 +173,7 @@ impl<'e> ChunkWriter<'e> {
         Ok(())
     }
 
-    fn bytes(&mut self, strings: &Strings, order: &[u32]) -> Result<(), parquet::errors::ParquetError> {
+    fn bytes(&mut self, strings: &Strings, order: &[u32]) -> Result<(), ParquetError> {
         for block in order.chunks(PAGE_ROWS) {
             let mut at = 0;
             while at < block.len() {
@@ -240,145 +190,16 @@ impl<'e> ChunkWriter<'e> {
         Ok(())
     }
 
-    fn body_page(&mut self, strings: &Strings, rows: &[u32]) -> Result<(), parquet::errors::ParquetError> {
+    fn body_page(&mut self, strings: &Strings, rows: &[u32]) -> Result<(), ParquetError> {
         let values = rows.iter().map(|row| strings.get(*row as usize));
+        if let Some(words) = &mut self.words {
+            words.add_page(values.clone());
+        }
         self.encoder.levels.clear();
         self.encoder.levels.extend(values.clone().map(|value| u32::from(!value.is_empty())));
         let mut payload = self.open_page();
         values.filter(|value| !value.is_empty()).for_each(|value| put_string(value, &mut payload));
         self.close_page(payload, Encoding::PLAIN, rows.len(), Bounds { range: None, absent: 0 })
-    }
-
-    fn dictionary_page(&mut self, plain: &[u8], values: usize) -> Result<(), parquet::errors::ParquetError> {
-        self.dictionary = true;
-        self.note_encoding(Encoding::PLAIN);
-        self.write_page(PageKind::Dictionary, plain, values, Encoding::PLAIN)?;
-        Ok(())
-    }
-
-    fn code_page(
-        &mut self,
-        codes: &[u32],
-        dictionary_len: usize,
-        rows: usize,
-        bounds: Bounds,
-    ) -> Result<(), parquet::errors::ParquetError> {
-        let width = hybrid::width_of(dictionary_len.saturating_sub(1) as u32);
-        let mut payload = self.open_page();
-        payload.push(width);
-        hybrid::encode(codes, width, &mut payload);
-        self.close_page(payload, Encoding::RLE_DICTIONARY, rows, bounds)
-    }
-
-    /// The start of a data page: the levels that say which rows have a value.
-    fn open_page(&mut self) -> Vec<u8> {
-        let mut payload = std::mem::take(&mut self.encoder.plain);
-        payload.clear();
-        if !is_required(self.column) {
-            payload.extend_from_slice(&[0; 4]);
-            hybrid::encode(&self.encoder.levels, 1, &mut payload);
-            let length = payload.len() as u32 - 4;
-            payload[..4].copy_from_slice(&length.to_le_bytes());
-        }
-        payload
-    }
-
-    fn close_page(
-        &mut self,
-        payload: Vec<u8>,
-        encoding: Encoding,
-        rows: usize,
-        bounds: Bounds,
-    ) -> Result<(), parquet::errors::ParquetError> {
-        self.first_data_page.get_or_insert(self.bytes.len());
-        self.note_encoding(encoding);
-        let start = self.bytes.len();
-        self.write_page(PageKind::Data, &payload, rows, encoding)?;
-        self.encoder.plain = payload;
-        self.offset_index.append_offset_and_size(start as i64, (self.bytes.len() - start) as i32);
-        self.offset_index.append_row_count(rows as i64);
-        self.note_bounds(bounds);
-        Ok(())
-    }
-
-    fn note_bounds(&mut self, bounds: Bounds) {
-        let Some(index) = &mut self.column_index else { return };
-        match bounds.range {
-            Some((min, max)) if min.len().max(max.len()) <= BOUND_BYTES_MAX => {
-                index.append(false, min, max, bounds.absent as i64);
-            }
-            // A page that has values but no bounds voids the index of its column.
-            Some(_) => self.column_index = None,
-            None => index.append(true, Vec::new(), Vec::new(), bounds.absent as i64),
-        }
-    }
-
-    fn note_encoding(&mut self, encoding: Encoding) {
-        if !self.encodings.contains(&encoding) {
-            self.encodings.push(encoding);
-        }
-    }
-
-    fn write_page(
-        &mut self,
-        kind: PageKind,
-        payload: &[u8],
-        values: usize,
-        encoding: Encoding,
-    ) -> Result<(), parquet::errors::ParquetError> {
-        let compressed = match self.compress {
-            true => Some(
-                self.encoder
-                    .compressor
-                    .compress(payload)
-                    .map_err(|cause| parquet::errors::ParquetError::External(Box::new(cause)))?,
-            ),
-            false => None,
-        };
-        let body = compressed.as_deref().unwrap_or(payload);
-        let header = PageHeader {
-            kind,
-            size: payload.len() as u32,
-            compressed: body.len() as u32,
-            values: values as u32,
-            encoding: encoding as i32,
-        };
-        let start = self.bytes.len();
-        header.write(&mut self.bytes);
-        self.uncompressed += self.bytes.len() - start + payload.len();
-        self.bytes.extend_from_slice(body);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<EncodedChunk, parquet::errors::ParquetError> {
-        let compression = match self.compress {
-            true => Compression::ZSTD(ZstdLevel::try_new(self.encoder.level)?),
-            false => Compression::UNCOMPRESSED,
-        };
-        let mut metadata = ColumnChunkMetaData::builder(self.descriptor)
-            .set_compression(compression)
-            .set_encodings(self.encodings)
-            .set_total_compressed_size(self.bytes.len() as i64)
-            .set_total_uncompressed_size(self.uncompressed as i64)
-            .set_num_values(self.rows as i64)
-            .set_data_page_offset(self.first_data_page.unwrap_or(0) as i64)
-            .set_dictionary_page_offset(self.dictionary.then_some(0));
-        if let Some(statistics) = self.statistics {
-            metadata = metadata.set_statistics(statistics);
-        }
-        let mut column_index = self.column_index;
-        if let Some(index) = &mut column_index {
-            index.set_boundary_order(BoundaryOrder::UNORDERED);
-        }
-        let close = ColumnCloseResult {
-            bytes_written: self.bytes.len() as u64,
-            rows_written: self.rows as u64,
-            metadata: metadata.build()?,
-            bloom_filter: self.bloom,
-            column_index: column_index.map(ColumnIndexBuilder::build).transpose()?,
-            offset_index: Some(self.offset_index.build()),
-        };
-        Ok(EncodedChunk { bytes: self.bytes, close })
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Anything {
     pattern: Pattern,
     /// First of the numbers of its text columns.
     id: usize,
-    needle: Option<Needle>,
+    needle: Needle,
     term: Term,
 }
 
@@ -96,7 +96,7 @@ impl Asking<'_, '_> {
             note(more, &mut left, &mut found);
         }
         for column in [Column::RequestObject, Column::ResponseObject] {
-            let more = self.bodies(column, anything.needle.as_ref(), page, left.clone(), |body| {
+            let more = self.bodies(column, Some(&anything.needle), page, left.clone(), |body| {
                 Scalars::of(body).any(|scalar| pattern.found_in(&scalar.display()))
             })?;
             note(more, &mut left, &mut found);

@@ -1,6 +1,8 @@
 //! A plan at work on one part.
 
 use std::cell::{Ref, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use audit::Json;
 use query::{Term, Test};
@@ -22,11 +24,13 @@ pub(super) struct Asking<'p, 'a> {
     pub(super) part: &'p PartReader<'a>,
     /// For each text leaf, which codes of the part's dictionary fit.
     answers: RefCell<Vec<Option<Fits>>>,
+    /// For each column with bodies and each needle of the plan, which pages may hold it.
+    pages_with: RefCell<HashMap<(Column, *const Needle), Option<Rc<[bool]>>>>,
 }
 
 impl<'p, 'a> Asking<'p, 'a> {
     pub(super) fn new(plan: &'p Plan, part: &'p PartReader<'a>) -> Self {
-        Self { plan, part, answers: RefCell::new(vec![None; plan.texts]) }
+        Self { plan, part, answers: RefCell::new(vec![None; plan.texts]), pages_with: RefCell::default() }
     }
 }
 
@@ -57,6 +61,9 @@ impl Asking<'_, '_> {
                     Some(wanted) if !text_may => self.part.may_hold_audit_id(&wanted),
                     _ => Ok(true),
                 }
+            }
+            Leaf::Body(column, _, _, Some(needle)) => {
+                Ok(self.pages_with(*column, needle)?.is_none_or(|pages| pages.contains(&true)))
             }
             _ => Ok(true),
         }
@@ -208,8 +215,16 @@ impl Asking<'_, '_> {
     ) -> Result<Mask, PageError> {
         let rows = self.part.page_rows(page);
         let mut found = Mask::none(rows.len());
+        let may_hold = match needle {
+            Some(needle) => self.pages_with(column, needle)?,
+            None => None,
+        };
+        if may_hold.as_ref().is_some_and(|pages| !pages.contains(&true)) {
+            return Ok(found);
+        }
         let candidates: Vec<usize> = among.iter().map(|row| row + rows.start).collect();
-        self.part.each_run(column, &candidates, |first, strings, wanted| {
+        let may_hold = |run: usize| may_hold.as_ref().is_none_or(|pages| pages[run]);
+        self.part.each_run(column, &candidates, may_hold, |first, strings, wanted| {
             let hits = needle.map(|needle| needle.rows(strings));
             for row in wanted.iter().copied() {
                 let body = strings.get(row - first);
@@ -220,6 +235,17 @@ impl Asking<'_, '_> {
             }
         })?;
         Ok(found)
+    }
+
+    /// For each page of a column with bodies, whether it may hold what `needle` wants; nothing if that is not known.
+    fn pages_with(&self, column: Column, needle: &Needle) -> Result<Option<Rc<[bool]>>, PageError> {
+        let key = (column, std::ptr::from_ref(needle));
+        if let Some(known) = self.pages_with.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let pages: Option<Rc<[bool]>> = self.part.pages_with(column, &needle.tokens)?.map(Rc::from);
+        self.pages_with.borrow_mut().insert(key, pages.clone());
+        Ok(pages)
     }
 
     pub(super) fn events(&self, term: &Term, page: usize, among: Mask) -> Result<Mask, PageError> {

@@ -47,6 +47,7 @@ enum Leaf {
         test: Test,
     },
     AuditId(Test),
+    /// The needle is what a body must hold at least.
     Body(Column, Path, Test, Option<Needle>),
     Anything(Anything),
     /// Asked of the event put together again.
@@ -172,7 +173,7 @@ fn compile_anything(term: &Term, texts: &mut usize) -> Leaf {
 /// What a body must hold, at least, for the test to be satisfied.
 fn needle_of(test: &Test) -> Option<Needle> {
     match test {
-        Test::Is(pattern) | Test::Has(pattern) => Needle::of(pattern),
+        Test::Is(pattern) | Test::Has(pattern) => Some(Needle::of(pattern)),
         _ => None,
     }
 }
