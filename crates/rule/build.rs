@@ -1,33 +1,72 @@
-//! Lists the built-in rule files so that they are part of the binary.
+//! Makes the built-in rule files part of the binary: as text, and packed so that they load without a YAML parser.
+
+#![allow(dead_code, unreachable_pub, reason = "of the shared files only a part is used here")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+// The library's own reader, so that both see the same documents.
+#[path = "src/node.rs"]
+mod node;
+#[path = "src/packed.rs"]
+mod packed;
+#[path = "src/problem.rs"]
+mod problem;
+#[path = "src/yaml.rs"]
+mod yaml;
+
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("rules");
+    for file in ["node", "packed", "problem", "yaml"] {
+        println!("cargo::rerun-if-changed=src/{file}.rs");
+    }
     println!("cargo::rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     if root.is_dir() {
         collect(&root, &mut files)?;
     }
     files.sort();
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("builtin_rules.rs");
-    let mut out = fs::File::create(out)?;
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let is_translation = |file: &PathBuf| file.starts_with(root.join("i18n"));
     let (translations, rules): (Vec<_>, Vec<_>) = files.into_iter().partition(is_translation);
-    list(&mut out, "FILES", &rules, &root)?;
-    list(&mut out, "TRANSLATIONS", &translations, &root.join("i18n"))
+    let mut list = fs::File::create(out.join("builtin_rules.rs"))?;
+    list_rules(&mut list, &rules, &root, &out)?;
+    list_translations(&mut list, &translations, &root.join("i18n"))
 }
 
-/// Writes a constant of names (below `root`) and texts.
-fn list(out: &mut fs::File, constant: &str, files: &[PathBuf], root: &Path) -> io::Result<()> {
-    writeln!(out, "const {constant}: &[(&str, &str)] = &[")?;
-    for file in files {
-        let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
-        writeln!(out, "    ({name:?}, include_str!({:?})),", file.display().to_string())?;
+/// Writes a constant of names (below `root`), texts and packed documents. A file that is no YAML is packed as nothing.
+fn list_rules(list: &mut fs::File, files: &[PathBuf], root: &Path, out: &Path) -> io::Result<()> {
+    writeln!(list, "const FILES: &[(&str, &str, &[u8])] = &[")?;
+    for (number, file) in files.iter().enumerate() {
+        let packed = out.join(format!("{number}.packed"));
+        fs::write(&packed, pack(&fs::read_to_string(file)?))?;
+        let (name, file, packed) = (name(file, root), file.display().to_string(), packed.display().to_string());
+        writeln!(list, "    ({name:?}, include_str!({file:?}), include_bytes!({packed:?})),")?;
     }
-    writeln!(out, "];")
+    writeln!(list, "];")
+}
+
+fn pack(text: &str) -> Vec<u8> {
+    let (documents, faults) = yaml::load(text, yaml::Cut::Documents);
+    let mut bytes = Vec::new();
+    if faults.is_empty() {
+        documents.iter().for_each(|document| packed::pack(document, &mut bytes));
+    }
+    bytes
+}
+
+/// Writes a constant of names and texts.
+fn list_translations(list: &mut fs::File, files: &[PathBuf], root: &Path) -> io::Result<()> {
+    writeln!(list, "const TRANSLATIONS: &[(&str, &str)] = &[")?;
+    for file in files {
+        writeln!(list, "    ({:?}, include_str!({:?})),", name(file, root), file.display().to_string())?;
+    }
+    writeln!(list, "];")
+}
+
+fn name(file: &Path, root: &Path) -> String {
+    file.strip_prefix(root).unwrap_or(file).display().to_string()
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

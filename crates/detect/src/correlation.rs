@@ -4,7 +4,8 @@
 //! one finding. Bounds that only limit from below fire as soon as they hold; a bound from above (`lt`, `lte`, `eq`) can
 //! only be judged when the window is over, which the next event of any group makes known.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use audit::{Event, Micros};
@@ -13,6 +14,7 @@ use rule::{Correlation, CorrelationKind, FieldPath, Order, field_values};
 
 use crate::describe::Subject;
 use crate::detector::Observed;
+use crate::first_seen::hash_values;
 
 /// Groups that one correlation keeps apart. Beyond it the half that was quiet for longest is dropped.
 pub const GROUPS_MAX: usize = 10_000;
@@ -34,25 +36,52 @@ struct Sample {
     evidence: Evidence,
     /// Hash of the counted values.
     value: u64,
-    number: f64,
+    /// What is summed or ranked.
+    number: Option<f64>,
 }
 
 #[derive(Debug, Default)]
 struct Group {
+    /// In the order of their times.
     samples: VecDeque<Sample>,
+    /// How many samples there are of each value or rule, where the different ones are counted.
+    tally: HashMap<u64, u32>,
     touched: Micros,
     /// What the last match was about, kept where the finding is made later than the match.
     subject: Option<Subject>,
 }
 
 impl Group {
-    fn add(&mut self, sample: Sample, oldest: Micros) {
+    /// Adds a match, and drops those that are older than the window.
+    fn add(&mut self, sample: Sample, oldest: Micros, kind: CorrelationKind) {
         self.touched = self.touched.max(sample.time);
-        self.samples.retain(|sample| sample.time >= oldest);
-        self.samples.push_back(sample);
-        if self.samples.len() > SAMPLES_MAX {
-            self.samples.pop_front();
+        if let Some(key) = tallied(kind, &sample) {
+            *self.tally.entry(key).or_default() += 1;
         }
+        let later = self.samples.iter().rev().take_while(|other| other.time > sample.time).count();
+        self.samples.insert(self.samples.len() - later, sample);
+        while self.samples.front().is_some_and(|first| first.time < oldest) || self.samples.len() > SAMPLES_MAX {
+            self.drop_first(kind);
+        }
+    }
+
+    fn drop_first(&mut self, kind: CorrelationKind) {
+        let Some(key) = self.samples.pop_front().and_then(|sample| tallied(kind, &sample)) else { return };
+        if let Entry::Occupied(mut count) = self.tally.entry(key) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
+/// What of a sample is counted once however often it comes.
+fn tallied(kind: CorrelationKind, sample: &Sample) -> Option<u64> {
+    match kind {
+        CorrelationKind::ValueCount => Some(sample.value),
+        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => Some(sample.position as u64),
+        _ => None,
     }
 }
 
@@ -117,7 +146,7 @@ impl Window {
             let key = self.group_key(observed.cluster, observed.event, position);
             let sample = self.sample(time, position, observed.event, evidence);
             let group = self.groups.entry(key).or_default();
-            group.add(sample, oldest);
+            group.add(sample, oldest, self.kind);
             if self.from_below {
                 fired.extend(self.judge(key));
             } else {
@@ -141,29 +170,26 @@ impl Window {
     fn group_key(&self, cluster: &str, event: &Event<'_>, position: usize) -> u64 {
         let mut hasher = DefaultHasher::new();
         cluster.hash(&mut hasher);
-        for field in &self.group_by[position] {
-            field_values(event, field).hash(&mut hasher);
-        }
+        hash_values(&self.group_by[position], event, &mut hasher);
         hasher.finish()
     }
 
     fn sample(&self, time: Micros, position: usize, event: &Event<'_>, evidence: &Evidence) -> Sample {
+        let fields = &self.fields[position];
         let mut hasher = DefaultHasher::new();
-        let mut number = f64::NAN;
-        for field in &self.fields[position] {
-            let values = field_values(event, field);
-            if let Some(parsed) = values.first().and_then(|value| value.parse().ok()) {
-                number = parsed;
-            }
-            values.hash(&mut hasher);
-        }
+        hash_values(fields, event, &mut hasher);
+        let first = |field: &FieldPath| field_values(event, field).first()?.parse().ok();
+        let number = match self.kind.needs_field() && self.kind != CorrelationKind::ValueCount {
+            true => fields.iter().filter_map(first).next_back(),
+            false => None,
+        };
         Sample { time, position, evidence: evidence.clone(), value: hasher.finish(), number }
     }
 
     /// Whether the group's window fulfils the correlation; if so it starts anew.
     fn judge(&mut self, key: u64) -> Option<Fired> {
         let group = self.groups.get(&key)?;
-        let number = self.number(&group.samples)?;
+        let number = self.number(group)?;
         let holds = match (self.kind.is_temporal(), self.bounds.0.is_empty()) {
             (true, true) => number >= self.rules as f64,
             _ => self.bounds.hold(number),
@@ -178,16 +204,14 @@ impl Window {
     }
 
     /// The number that the bounds are about; `None` if there is nothing to judge.
-    fn number(&self, samples: &VecDeque<Sample>) -> Option<f64> {
-        let numbers = || samples.iter().map(|sample| sample.number).filter(|number| !number.is_nan());
+    fn number(&self, group: &Group) -> Option<f64> {
+        let samples = &group.samples;
+        let numbers = || samples.iter().filter_map(|sample| sample.number);
         match self.kind {
             CorrelationKind::EventCount => Some(samples.len() as f64),
-            CorrelationKind::ValueCount => {
-                Some(samples.iter().map(|sample| sample.value).collect::<HashSet<_>>().len() as f64)
-            }
-            CorrelationKind::Temporal => {
-                Some(samples.iter().map(|sample| sample.position).collect::<HashSet<_>>().len() as f64)
-            }
+            CorrelationKind::ValueCount | CorrelationKind::Temporal => Some(group.tally.len() as f64),
+            // Only all of them in order are looked for, unless bounds are given.
+            CorrelationKind::TemporalOrdered if self.bounds.0.is_empty() && group.tally.len() < self.rules => None,
             CorrelationKind::TemporalOrdered => Some(longest_chain(samples, self.rules) as f64),
             CorrelationKind::ValueSum => Some(numbers().sum()),
             CorrelationKind::ValueAvg => {
@@ -230,11 +254,8 @@ impl Window {
 
 /// Length of the longest beginning of the rule list that occurs in order.
 fn longest_chain(samples: &VecDeque<Sample>, rules: usize) -> usize {
-    let mut sorted: Vec<(Micros, usize)> = samples.iter().map(|sample| (sample.time, sample.position)).collect();
-    sorted.sort_by_key(|(time, _)| *time);
-    sorted
-        .iter()
-        .fold(0, |length, (_, position)| if *position == length && length < rules { length + 1 } else { length })
+    let positions = samples.iter().map(|sample| sample.position);
+    positions.fold(0, |length, position| if position == length && length < rules { length + 1 } else { length })
 }
 
 /// Nearest-rank percentile.

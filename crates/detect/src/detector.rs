@@ -39,9 +39,13 @@ pub struct Detector {
     matcher: Matcher,
     matches: Vec<Match>,
     requests: Requests,
-    /// First-seen memory of each rule that has one.
-    memories: HashMap<u32, Memory>,
+    /// By rule, its first-seen memory if it has one.
+    memories: Vec<Option<Memory>>,
     windows: Vec<Window>,
+    /// What correlations are about.
+    fed: HashSet<Member>,
+    /// Whether a window is over by time alone, so that every event must be shown to it.
+    any_waits: bool,
     /// Correlations in an order in which members come before what is about them.
     order: Vec<usize>,
     /// Correlations whose matches only feed others.
@@ -53,15 +57,16 @@ pub struct Detector {
 impl Detector {
     /// A detector that has seen nothing.
     pub fn new(set: Arc<RuleSet>) -> Self {
-        let memory = |(i, rule): (usize, &rule::Rule)| {
-            Some((u32::try_from(i).ok()?, Memory::of(rule.extension.first_seen.as_ref()?)))
-        };
+        let memory = |rule: &rule::Rule| rule.extension.first_seen.as_ref().map(Memory::of);
+        let windows: Vec<Window> = set.correlations().iter().map(Window::of).collect();
         Self {
             matcher: Matcher::new(Arc::clone(&set)),
             matches: Vec::new(),
             requests: Requests::default(),
-            memories: set.rules().iter().enumerate().filter_map(memory).collect(),
-            windows: set.correlations().iter().map(Window::of).collect(),
+            memories: set.rules().iter().map(memory).collect(),
+            any_waits: windows.iter().any(|window| !window.closes_by_itself()),
+            windows,
+            fed: fed(&set),
             order: members_first(&set),
             quiet: quiet(&set),
             started: HashMap::new(),
@@ -77,17 +82,19 @@ impl Detector {
     /// Takes the next event of the log and appends what it makes known.
     pub fn observe(&mut self, observed: &Observed<'_>, out: &mut Vec<Finding>) {
         let mut matches = std::mem::take(&mut self.matches);
-        self.begin(observed);
+        let started = self.started(observed);
         self.matcher.matches(observed.event, &mut matches);
         let first_look = self.requests.is_first_look(observed.cluster, observed.event);
         matches.retain(|found| first_look || self.set.asks_for_stage(found.rule));
-        matches.retain(|found| self.is_news(found, observed));
+        matches.retain(|found| self.is_news(found, started, observed));
         for found in &matches {
             if self.set.emission(found.rule) == Emission::Finding {
                 out.push(self.finding(found, observed));
             }
         }
-        self.correlate(&matches, observed, out);
+        if self.any_waits || !matches.is_empty() {
+            self.correlate(&matches, observed, out);
+        }
         self.matches = matches;
     }
 
@@ -100,17 +107,18 @@ impl Detector {
         }
     }
 
-    fn begin(&mut self, observed: &Observed<'_>) {
-        if !self.memories.is_empty() && !self.started.contains_key(observed.cluster) {
-            self.started.insert(observed.cluster.to_owned(), observed.time());
+    /// When the log of the cluster began.
+    fn started(&mut self, observed: &Observed<'_>) -> Micros {
+        match self.started.get(observed.cluster) {
+            Some(started) => *started,
+            None => *self.started.entry(observed.cluster.to_owned()).or_insert(observed.time()),
         }
     }
 
     /// Whether a first-seen rule has not seen this combination before; true for other rules.
-    fn is_news(&mut self, found: &Match, observed: &Observed<'_>) -> bool {
-        let started = self.started.get(observed.cluster).copied().unwrap_or(observed.received);
-        self.memories
-            .get_mut(&found.rule.0)
+    fn is_news(&mut self, found: &Match, started: Micros, observed: &Observed<'_>) -> bool {
+        self.memories[found.rule.0 as usize]
+            .as_mut()
             .is_none_or(|memory| memory.is_new(observed.cluster, started, observed.time(), observed.event))
     }
 
@@ -122,23 +130,22 @@ impl Detector {
 
     fn correlate(&mut self, matches: &[Match], observed: &Observed<'_>, out: &mut Vec<Finding>) {
         let mut members: Vec<Member> = matches.iter().map(|found| Member::Rule(found.rule)).collect();
+        members.retain(|member| self.fed.contains(member));
+        if members.is_empty() && !self.any_waits {
+            return;
+        }
+        let evidence = evidence(observed);
+        let mut positions = Vec::new();
         for i in 0..self.order.len() {
             let at = self.order[i];
             let correlation = correlation_ref(at);
-            let positions: Vec<usize> = match members.is_empty() {
-                true => Vec::new(),
-                false => self
-                    .set
-                    .members(correlation)
-                    .iter()
-                    .filter(|(m, _)| members.contains(m))
-                    .map(|(_, at)| *at)
-                    .collect(),
-            };
+            let of_it = self.set.members(correlation).iter().filter(|(member, _)| members.contains(member));
+            positions.clear();
+            positions.extend(of_it.map(|(_, at)| *at));
             if positions.is_empty() && self.windows[at].closes_by_itself() {
                 continue;
             }
-            for fired in self.windows[at].observe(observed, &evidence(observed), &positions) {
+            for fired in self.windows[at].observe(observed, &evidence, &positions) {
                 members.push(Member::Correlation(correlation));
                 out.extend(self.correlated(at, fired, Some(observed)));
             }
@@ -204,6 +211,12 @@ fn members_first(set: &RuleSet) -> Vec<usize> {
     let (mut seen, mut order) = (HashSet::new(), Vec::new());
     (0..set.correlations().len()).for_each(|at| visit(set, at, &mut seen, &mut order));
     order
+}
+
+/// What any correlation is about.
+fn fed(set: &RuleSet) -> HashSet<Member> {
+    let members = (0..set.correlations().len()).flat_map(|at| set.members(correlation_ref(at)));
+    members.map(|(member, _)| *member).collect()
 }
 
 fn quiet(set: &RuleSet) -> HashSet<u32> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use audit::{Event, Micros};
-use rule::{FieldPath, FirstSeen, field_values};
+use rule::{FieldPath, FirstSeen};
 
 /// Combinations remembered a rule. Beyond it the half that was not seen for longest is forgotten; those can be reported
 /// as first seen again.
@@ -45,9 +45,7 @@ impl Memory {
     fn key(&self, cluster: &str, event: &Event<'_>) -> u64 {
         let mut hasher = DefaultHasher::new();
         cluster.hash(&mut hasher);
-        for field in &self.fields {
-            field_values(event, field).hash(&mut hasher);
-        }
+        hash_values(&self.fields, event, &mut hasher);
         hasher.finish()
     }
 
@@ -57,6 +55,18 @@ impl Memory {
         let (_, median, _) = times.select_nth_unstable(middle);
         let median = *median;
         self.last_seen.retain(|_, time| *time > median);
+    }
+}
+
+/// Feeds every value of `fields` to `hasher`, and where each field ends.
+pub(crate) fn hash_values(fields: &[FieldPath], event: &Event<'_>, hasher: &mut impl Hasher) {
+    for field in fields {
+        let mut values = 0usize;
+        field.each_value(event, &mut |value| {
+            value.hash(hasher);
+            values += 1;
+        });
+        values.hash(hasher);
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use audit::{Event, Stage};
+use audit::{Event, Json, Stage};
 
 /// Long-running requests remembered between their two stages; the oldest is forgotten beyond it, and its last event is
 /// then evaluated once more.
@@ -51,9 +51,12 @@ impl Requests {
 }
 
 fn is_long_running(event: &Event<'_>) -> bool {
-    matches!(&*event.verb(), "watch" | "proxy")
-        || LONG_RUNNING.contains(&&*event.subresource())
-        || event.request_uri().starts_with("/debug/pprof/")
+    let is_one_of = |value: Option<Json<'_>>, names: &[&str]| {
+        value.is_some_and(|value| names.iter().any(|name| value.is_text(name)))
+    };
+    is_one_of(event.verb, &["watch", "proxy"])
+        || is_one_of(event.object_ref.and_then(|object| object.subresource), &LONG_RUNNING)
+        || event.request_uri.and_then(Json::inner).is_some_and(|uri| uri.starts_with(b"/debug/pprof/"))
 }
 
 /// The audit id is chosen by the client, so user and URI tell apart who reuses one.

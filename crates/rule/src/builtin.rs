@@ -3,25 +3,31 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::node::Node;
+use crate::packed;
 use crate::problem::Source;
 use crate::rule::{Loaded, Origin};
-use crate::sigma;
-use crate::yaml::{self, Cut, Node};
+use crate::sigma::{self, Placeholders};
+use crate::yaml::{self, Cut};
 
 include!(concat!(env!("OUT_DIR"), "/builtin_rules.rs"));
 
 /// The files of the built-in rules, sorted by name.
 pub fn builtin() -> &'static [Source] {
     static SOURCES: LazyLock<Vec<Source>> =
-        LazyLock::new(|| FILES.iter().map(|(name, text)| Source::new(*name, *text)).collect());
+        LazyLock::new(|| FILES.iter().map(|(name, text, _)| Source::new(*name, *text)).collect());
     &SOURCES
 }
 
 /// The built-in rules, loaded.
 pub fn load_builtin() -> Loaded {
     let mut loaded = Loaded::default();
-    for source in builtin() {
-        loaded.extend(sigma::load_sigma(source));
+    for (name, text, packed) in FILES {
+        loaded.extend(match packed::unpack(packed) {
+            Some(documents) => sigma::load_documents(name, documents, &Placeholders::new()),
+            // What was broken when the product was built is told as it is of any file.
+            None => sigma::load_sigma(&Source::new(*name, *text)),
+        });
     }
     loaded.from_origin(Origin::Builtin)
 }

@@ -7,8 +7,9 @@ use regex::Regex;
 
 use crate::field::Field;
 
-/// What is known about a condition on one event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What is known about a condition on one event. In this order the least of several is what all of them come to, and the
+/// greatest what any of them does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Truth {
     /// It does not hold.
     False,
@@ -22,6 +23,14 @@ impl Truth {
     /// `True` or `False`.
     pub fn known(holds: bool) -> Self {
         if holds { Self::True } else { Self::False }
+    }
+
+    /// Whether it is true, or false if the sense is negative. What is not recorded is neither.
+    pub(crate) fn is(self, sense: Sense) -> bool {
+        match sense {
+            Sense::Positive => self == Self::True,
+            Sense::Negative => self == Self::False,
+        }
     }
 }
 
@@ -100,7 +109,7 @@ impl Condition {
 }
 
 /// Whether a test must hold or must fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sense {
     /// It stands as it is.
     Positive,
@@ -109,7 +118,7 @@ pub enum Sense {
 }
 
 impl Sense {
-    fn flipped(self) -> Self {
+    pub(crate) fn flipped(self) -> Self {
         match self {
             Self::Positive => Self::Negative,
             Self::Negative => Self::Positive,
@@ -272,7 +281,11 @@ impl Expression {
 
     /// Whether it is found in `value`.
     pub fn finds(&self, value: &str) -> bool {
-        self.0.is_match(value)
+        match self.text() {
+            // The most common of all, and the automaton has no short cut for it.
+            "." => value.bytes().any(|byte| byte != b'\n'),
+            _ => self.0.is_match(value),
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use audit::{Level as AuditLevel, Stage};
 
+use crate::node::{Node, Value};
 use crate::problem::{Fault, Place};
-use crate::yaml::Node;
 
 /// The block `kubewitness:` of a rule.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -189,7 +189,7 @@ fn test(node: &Node, faults: &mut Vec<Fault>) -> Option<RuleTest> {
 /// The event as JSON. What every audit event has and a test need not repeat is added: kind, id, stage and level.
 fn event_text(event: &Node) -> String {
     let mut json = Vec::new();
-    event.to_json(&mut json);
+    write_json(event, &mut json);
     let defaults = [
         ("kind", "\"Event\""),
         ("apiVersion", "\"audit.k8s.io/v1\""),
@@ -208,6 +208,47 @@ fn event_text(event: &Node) -> String {
     }
     text.push_str(members);
     text
+}
+
+/// Writes a value as JSON, plain scalars typed as YAML 1.2 types them.
+fn write_json(node: &Node, out: &mut Vec<u8>) {
+    match &node.value {
+        Value::Scalar { text, plain } => write_scalar(text, *plain, node.is_null(), out),
+        Value::List(items) => {
+            out.push(b'[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write_json(item, out);
+            }
+            out.push(b']');
+        }
+        Value::Map(entries) => {
+            out.push(b'{');
+            for (i, (key, value)) in entries.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                audit::quote(key.text().unwrap_or_default(), out);
+                out.push(b':');
+                write_json(value, out);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+fn write_scalar(text: &str, plain: bool, null: bool, out: &mut Vec<u8>) {
+    let literal = plain
+        && (matches!(text, "true" | "false")
+            || text.parse::<i64>().is_ok_and(|n| n.to_string() == text)
+            || (text.contains('.') && audit::Json::whole(text.as_bytes()).is_ok_and(|json| json.float().is_some())));
+    match (null, literal) {
+        (true, _) => out.extend_from_slice(b"null"),
+        (false, true) => out.extend_from_slice(text.as_bytes()),
+        (false, false) => audit::quote(text, out),
+    }
 }
 
 /// A Sigma time span (`30s`, `5m`, `1h`, `7d`, `2w`, `1M`, `1y`) in seconds.

@@ -20,6 +20,8 @@ mod field;
 mod matcher;
 pub mod naive;
 mod needs;
+mod node;
+mod packed;
 mod problem;
 mod program;
 mod rule;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use audit::Event;
 
-use crate::program::Scratch;
+use crate::program::Runner;
 use crate::set::{Fidelity, Matching, Options, RuleRef, RuleSet};
 
 /// One rule that an event satisfies. What made it so is asked of [`RuleSet::why`].
@@ -14,18 +14,18 @@ pub struct Match {
     pub rule: RuleRef,
 }
 
-/// Matches events against a rule set. One for each thread: it holds memory that is used again for each event.
+/// Matches events against a rule set. One for each thread: it remembers what holds for many events, within bounds.
 #[derive(Debug)]
 pub struct Matcher {
     set: Arc<RuleSet>,
-    scratch: Scratch,
+    runner: Runner,
     found: Vec<u32>,
 }
 
 impl Matcher {
     /// A matcher of `set`.
     pub fn new(set: Arc<RuleSet>) -> Self {
-        Self { set, scratch: Scratch::default(), found: Vec::new() }
+        Self { set, runner: Runner::default(), found: Vec::new() }
     }
 
     /// The rule set.
@@ -37,7 +37,7 @@ impl Matcher {
     pub fn matches(&mut self, event: &Event<'_>, out: &mut Vec<Match>) {
         out.clear();
         self.found.clear();
-        self.scratch.run(self.set.program(), event, &mut self.found);
+        self.runner.run(self.set.program(), event, &mut self.found);
         self.found.sort_unstable();
         out.extend(self.found.iter().map(|rule| Match { rule: RuleRef(*rule) }));
         let Options { matching, fidelity } = self.set.options();

@@ -1,6 +1,8 @@
 //! The condition language, evaluated as plainly as it can be said. It explains matches, and the compiled form is tested
 //! against it.
 
+use std::borrow::Cow;
+
 use audit::{Event, Json, parse_rfc3339};
 
 use crate::condition::{Case, Condition, Predicate, Relation, Test, TimePart, Truth, address};
@@ -10,12 +12,8 @@ use crate::field::{self, Value};
 pub fn evaluate(condition: &Condition, event: &Event<'_>) -> Truth {
     match condition {
         Condition::Always(truth) => *truth,
-        Condition::All(parts) => {
-            parts.iter().map(|part| evaluate(part, event)).min_by_key(|t| *t as u8).unwrap_or(Truth::True)
-        }
-        Condition::Any(parts) => {
-            parts.iter().map(|part| evaluate(part, event)).max_by_key(|t| *t as u8).unwrap_or(Truth::False)
-        }
+        Condition::All(parts) => parts.iter().map(|part| evaluate(part, event)).min().unwrap_or(Truth::True),
+        Condition::Any(parts) => parts.iter().map(|part| evaluate(part, event)).max().unwrap_or(Truth::False),
         Condition::Not(inner) => !evaluate(inner, event),
         Condition::Test(predicate) => test(predicate, event),
     }
@@ -87,7 +85,7 @@ pub(crate) fn value_passes(test: &Test, value: &Value<'_>) -> bool {
 fn text_passes(test: &Test, text: &str) -> bool {
     match test {
         Test::Text(Case::Exact, pattern) => pattern.fits(text),
-        Test::Text(Case::Folded, pattern) => pattern.fits(&text.to_lowercase()),
+        Test::Text(Case::Folded, pattern) => pattern.fits(&lower(text)),
         Test::AllWithin(set) => set.iter().any(|item| **item == *text),
         Test::TextOrder(order, other) => order.holds(&text, &&**other),
         Test::Regex(expression) => expression.finds(text),
@@ -95,6 +93,14 @@ fn text_passes(test: &Test, text: &str) -> bool {
         Test::Time(part, order, number) => time_part(text, *part).is_some_and(|value| order.holds(&value, number)),
         Test::UnderPath(paths) => paths.iter().any(|path| is_under(text, path)),
         Test::Number(..) | Test::AnyOf(_) | Test::Every(_) | Test::Exists | Test::Compare(..) => false,
+    }
+}
+
+/// `text` in lower case; most already is.
+fn lower(text: &str) -> Cow<'_, str> {
+    match text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.to_lowercase()),
     }
 }
 

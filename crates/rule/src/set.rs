@@ -181,23 +181,30 @@ pub struct Reason<'e> {
     pub values: Vec<std::borrow::Cow<'e, str>>,
 }
 
-/// Collects the tests that make `condition` come out as `sense` wants.
-fn explain<'e>(condition: &Condition, event: &Event<'e>, sense: Sense, reasons: &mut Vec<Reason<'e>>) {
-    let wanted = if sense == Sense::Positive { Truth::True } else { Truth::False };
-    if naive::evaluate(condition, event) != wanted {
-        return;
-    }
-    match condition {
-        Condition::Always(_) => {}
-        Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().for_each(|part| explain(part, event, sense, reasons));
+/// Works `condition` out and collects the tests that make it come out as `sense` wants, if it does.
+fn explain<'e>(condition: &Condition, event: &Event<'e>, sense: Sense, reasons: &mut Vec<Reason<'e>>) -> Truth {
+    let before = reasons.len();
+    let truth = match condition {
+        Condition::Always(truth) => *truth,
+        Condition::All(parts) => {
+            parts.iter().map(|part| explain(part, event, sense, reasons)).min().unwrap_or(Truth::True)
         }
-        Condition::Not(inner) => {
-            let other = if sense == Sense::Positive { Sense::Negative } else { Sense::Positive };
-            explain(inner, event, other, reasons);
+        Condition::Any(parts) => {
+            parts.iter().map(|part| explain(part, event, sense, reasons)).max().unwrap_or(Truth::False)
         }
-        Condition::Test(predicate) => reasons.push(reason(predicate, event, sense)),
+        Condition::Not(inner) => !explain(inner, event, sense.flipped(), reasons),
+        Condition::Test(predicate) => {
+            let truth = naive::test(predicate, event);
+            if truth.is(sense) {
+                reasons.push(reason(predicate, event, sense));
+            }
+            truth
+        }
+    };
+    if !truth.is(sense) {
+        reasons.truncate(before);
     }
+    truth
 }
 
 fn reason<'e>(predicate: &Predicate, event: &Event<'e>, sense: Sense) -> Reason<'e> {

@@ -1,4 +1,4 @@
-//! YAML as a tree that knows where each value stands.
+//! Reading YAML into a tree that knows where each value stands.
 //!
 //! Scalars keep their text as written (`00000429` stays that); what a plain scalar means is asked of it.
 
@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
+use crate::node::{Node, Value};
 use crate::problem::{Fault, Place};
 
 /// Largest rule file that is read, in bytes; a larger one is refused as a whole.
@@ -14,140 +15,6 @@ pub const FILE_BYTES_MAX: usize = 4 << 20;
 pub const YAML_DEPTH_MAX: usize = 100;
 /// Most values of one file, those that aliases repeat counted each time; beyond it the document is refused.
 pub const YAML_NODES_MAX: usize = 500_000;
-
-/// One YAML value and its place.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) place: Place,
-    pub(crate) value: Value,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    /// Text as written; `plain` if it stood without quotes or tag.
-    Scalar {
-        text: String,
-        plain: bool,
-    },
-    List(Vec<Node>),
-    Map(Vec<(Node, Node)>),
-}
-
-impl Node {
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
-        self.entry(key).map(|(_, value)| value)
-    }
-
-    pub(crate) fn entry(&self, key: &str) -> Option<&(Node, Node)> {
-        self.entries().iter().find(|(k, _)| k.text() == Some(key))
-    }
-
-    pub(crate) fn entries(&self) -> &[(Node, Node)] {
-        match &self.value {
-            Value::Map(entries) => entries,
-            _ => &[],
-        }
-    }
-
-    pub(crate) fn items(&self) -> &[Node] {
-        match &self.value {
-            Value::List(items) => items,
-            _ => &[],
-        }
-    }
-
-    /// The text of a scalar; `None` for null, lists and maps.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match &self.value {
-            Value::Scalar { text, .. } if !self.is_null() => Some(text),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn is_null(&self) -> bool {
-        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
-    }
-
-    pub(crate) fn is_map(&self) -> bool {
-        matches!(self.value, Value::Map(_))
-    }
-
-    pub(crate) fn is_list(&self) -> bool {
-        matches!(self.value, Value::List(_))
-    }
-
-    pub(crate) fn is_scalar(&self) -> bool {
-        matches!(self.value, Value::Scalar { .. })
-    }
-
-    pub(crate) fn bool(&self) -> Option<bool> {
-        match self.text()? {
-            "true" | "True" | "TRUE" => Some(true),
-            "false" | "False" | "FALSE" => Some(false),
-            _ => None,
-        }
-    }
-
-    /// The texts of a list of scalars, or of one scalar.
-    pub(crate) fn texts(&self) -> Vec<String> {
-        match &self.value {
-            Value::List(items) => items.iter().filter_map(|item| item.text().map(str::to_owned)).collect(),
-            Value::Scalar { .. } => self.text().map(str::to_owned).into_iter().collect(),
-            Value::Map(_) => Vec::new(),
-        }
-    }
-
-    /// The value as JSON, plain scalars typed as YAML 1.2 types them.
-    pub(crate) fn to_json(&self, out: &mut Vec<u8>) {
-        match &self.value {
-            Value::Scalar { text, plain } => scalar_to_json(text, *plain, self.is_null(), out),
-            Value::List(items) => {
-                out.push(b'[');
-                for (i, item) in items.iter().enumerate() {
-                    if i > 0 {
-                        out.push(b',');
-                    }
-                    item.to_json(out);
-                }
-                out.push(b']');
-            }
-            Value::Map(entries) => {
-                out.push(b'{');
-                for (i, (key, value)) in entries.iter().enumerate() {
-                    if i > 0 {
-                        out.push(b',');
-                    }
-                    audit::quote(key.text().unwrap_or_default(), out);
-                    out.push(b':');
-                    value.to_json(out);
-                }
-                out.push(b'}');
-            }
-        }
-    }
-
-    /// What kind of value it is, for messages.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self.value {
-            Value::Scalar { .. } if self.is_null() => "null",
-            Value::Scalar { .. } => "a scalar",
-            Value::List(_) => "a list",
-            Value::Map(_) => "a map",
-        }
-    }
-}
-
-fn scalar_to_json(text: &str, plain: bool, null: bool, out: &mut Vec<u8>) {
-    let literal = plain
-        && (matches!(text, "true" | "false")
-            || text.parse::<i64>().is_ok_and(|n| n.to_string() == text)
-            || (text.contains('.') && audit::Json::whole(text.as_bytes()).is_ok_and(|json| json.float().is_some())));
-    match (null, literal) {
-        (true, _) => out.extend_from_slice(b"null"),
-        (false, true) => out.extend_from_slice(text.as_bytes()),
-        (false, false) => audit::quote(text, out),
-    }
-}
 
 /// Where a broken text may be cut so that the other parts still load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,7 +100,7 @@ impl Builder {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                self.close(anchor, Node { place, value: Value::Scalar { text: text.into_owned(), plain } }, 1)
+                self.close(anchor, Node { place, value: Value::Scalar { text: text.into_owned().into(), plain } }, 1)
             }
             Event::SequenceStart(anchor, _) => self.start(anchor, Node { place, value: Value::List(Vec::new()) }),
             Event::MappingStart(anchor, _) => self.start(anchor, Node { place, value: Value::Map(Vec::new()) }),
@@ -272,7 +139,7 @@ impl Builder {
             return Err(Fault::error(node.place, format!("more than the limit of {YAML_NODES_MAX} values")));
         }
         if anchor > 0 {
-            let size = count(&node);
+            let size = node.count();
             self.anchors.insert(anchor, (node.clone(), size));
         }
         match self.open.last_mut() {
@@ -295,12 +162,4 @@ fn pairs(children: Vec<Node>) -> Vec<(Node, Node)> {
         entries.push((key, value));
     }
     entries
-}
-
-fn count(node: &Node) -> usize {
-    1 + match &node.value {
-        Value::Scalar { .. } => 0,
-        Value::List(items) => items.iter().map(count).sum(),
-        Value::Map(entries) => entries.iter().map(|(key, value)| count(key) + count(value)).sum(),
-    }
 }

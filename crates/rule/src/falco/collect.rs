@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::exception::{self, Exception};
+use crate::node::Node;
 use crate::problem::{Fault, Place, Problem, Source};
-use crate::yaml::{self, Cut, Node};
+use crate::yaml::{self, Cut};
 
 /// Version of the rules engine whose features these are; files that ask for a newer one are not loaded.
 const ENGINE_VERSION: (u32, u32, u32) = (0, 60, 0);

@@ -1,7 +1,7 @@
 //! Exceptions of a rule: values that take events out of it.
 
+use crate::node::{Node, Value};
 use crate::problem::{Fault, Place};
-use crate::yaml::{Node, Value};
 
 /// One exception.
 #[derive(Debug, Clone)]

@@ -2,7 +2,8 @@
 
 use audit::{Event, Json};
 
-use crate::field::{Derived, Part, Value};
+use crate::field::{Derived, Facet, Part, Row, Value};
+use crate::set::Fidelity;
 
 use super::pod;
 
@@ -13,9 +14,9 @@ pub(crate) struct Ka {
     /// Whether it has several values: then only `exists`, `in` and `intersects` may be asked.
     pub(crate) list: bool,
     pub(crate) takes: Takes,
-    pub(crate) extract: Extract,
+    extract: Extract,
     /// How the plugin reads it, where that differs.
-    pub(crate) parity: Option<Extract>,
+    parity: Option<Extract>,
     pub(crate) defect: Option<&'static str>,
 }
 
@@ -68,6 +69,13 @@ impl Ka {
         self.name
     }
 
+    pub(crate) fn extract(&self, fidelity: Fidelity) -> Extract {
+        match fidelity {
+            Fidelity::Native => self.extract,
+            Fidelity::Parity => self.parity.unwrap_or(self.extract),
+        }
+    }
+
     pub(crate) fn part(&self) -> Part {
         match self.extract {
             Extract::Path(["requestObject", ..]) => Part::Request,
@@ -75,6 +83,28 @@ impl Ka {
             Extract::Path(["responseStatus", ..]) => Part::ResponseStatus,
             Extract::Path(_) | Extract::Annotation(_) | Extract::UriParameter | Extract::True => Part::Metadata,
             _ => Part::Request,
+        }
+    }
+}
+
+impl Extract {
+    /// The part of an event that decides what it gives. What looks for something in a body gives the same for all
+    /// requests without one.
+    pub(crate) fn facet(self) -> Facet {
+        match self {
+            Self::Path(keys) => Facet::of_path(&keys.join(".")),
+            Self::Annotation(_) => Facet::Rest,
+            Self::UriParameter => Facet::Uri,
+            Self::TargetPod => Facet::Response,
+            // The same whatever the event.
+            Self::True => Facet::Action,
+            Self::Subjects(..)
+            | Self::RuleLists(_)
+            | Self::Containers(..)
+            | Self::FirstContainer(_)
+            | Self::AnyPrivileged
+            | Self::Volumes(_)
+            | Self::HasHostPath => Facet::Request,
         }
     }
 }
@@ -94,7 +124,7 @@ pub(crate) fn values<'a>(
     let index = argument.and_then(|argument| argument.parse::<usize>().ok());
     match extract {
         Extract::Path(keys) => {
-            let Some(json) = event.json.path(keys).filter(|json| !json.is_null()) else { return };
+            let Some(json) = lookup(event, keys).filter(|json| !json.is_null()) else { return };
             pod::elements(json, index, found);
         }
         Extract::Annotation(key) => {
@@ -141,6 +171,18 @@ pub(crate) fn values<'a>(
             });
             found(Value::Text(has.to_string().into()));
         }
+    }
+}
+
+/// The value at `keys`, from the place that the event has for it or for what stands above.
+fn lookup<'a>(event: &Event<'a>, keys: &[&str]) -> Option<Json<'a>> {
+    match keys {
+        ["requestObject", below @ ..] => event.request_object?.path(below),
+        ["responseObject", below @ ..] => event.response_object?.path(below),
+        _ => match Row::of(&keys.join(".")) {
+            Some(row) => row.read(event),
+            None => event.json.path(keys),
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use audit::{Event, Json};
 use super::extract;
 use super::pointer;
 use super::transform::Transformer;
-use crate::field::{Field, Part, Value};
+use crate::field::{Facet, Field, Part, Value};
 use crate::set::Fidelity;
 
 /// A field of a Falco condition or output.
@@ -162,14 +162,31 @@ impl FalcoField {
             Self::Time => Some(("stageTimestamp".to_owned(), false)),
             Self::Ka { row, argument: None, fidelity } => {
                 let known = &extract::TABLE[usize::from(*row)];
-                let extract =
-                    if *fidelity == Fidelity::Parity { known.parity.unwrap_or(known.extract) } else { known.extract };
-                match extract {
+                match known.extract(*fidelity) {
                     extract::Extract::Path(keys) => Some((keys.join("."), known.list)),
                     _ => None,
                 }
             }
             _ => None,
+        }
+    }
+
+    /// The part of an event that decides it.
+    pub(crate) fn facet(&self) -> Facet {
+        match self {
+            Self::Ka { row, fidelity, .. } => extract::TABLE[usize::from(*row)].extract(*fidelity).facet(),
+            Self::Pointer(pointer) => match pointer.trim_start_matches('/') {
+                path if path.contains(['~', '.']) => Facet::Rest,
+                path => Facet::of_path(&path.replace('/', ".")),
+            },
+            Self::Object | Self::RawTime | Self::Time => Facet::Rest,
+            Self::Transformed(_, arguments) => {
+                let facets = arguments.iter().filter_map(|argument| match argument {
+                    Argument::Field(field) => Some(field.facet()),
+                    _ => None,
+                });
+                facets.reduce(Facet::and).unwrap_or(Facet::Action)
+            }
         }
     }
 
@@ -188,9 +205,7 @@ impl FalcoField {
     pub(crate) fn values<'a>(&self, event: &Event<'a>, found: &mut dyn FnMut(Value<'a>)) {
         match self {
             Self::Ka { row, argument, fidelity } => {
-                let known = &extract::TABLE[usize::from(*row)];
-                let extract =
-                    if *fidelity == Fidelity::Parity { known.parity.unwrap_or(known.extract) } else { known.extract };
+                let extract = extract::TABLE[usize::from(*row)].extract(*fidelity);
                 extract::values(extract, event, argument.as_deref(), found);
             }
             Self::Pointer(pointer) => {

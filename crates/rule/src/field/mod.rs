@@ -1,6 +1,8 @@
 //! Fields of an event: how they are named, where their values come from, what can hide them.
 
+mod accessor;
 mod derived;
+mod facet;
 mod identity;
 mod known;
 mod pkcs10;
@@ -11,7 +13,9 @@ use std::borrow::Cow;
 
 use audit::{Event, Json};
 
+pub(crate) use accessor::Row;
 pub use derived::Derived;
+pub(crate) use facet::Facet;
 pub(crate) use known::check_path;
 pub(crate) use pod::{CONTAINER_LISTS, patched_specs, spec as pod_spec};
 pub(crate) use walk::{ARRAY_DEPTH_MAX, walk_values};
@@ -81,6 +85,8 @@ impl<'a> Value<'a> {
 pub struct FieldPath {
     name: Box<str>,
     field: Field,
+    /// Where the event has a place for it.
+    row: Option<Row>,
 }
 
 impl FieldPath {
@@ -90,7 +96,11 @@ impl FieldPath {
             Some(field) => Field::Falco(field),
             None => Field::named(name),
         };
-        Self { name: name.into(), field }
+        let row = match &field {
+            Field::Path(Root::Event, path) => Row::of(path),
+            _ => None,
+        };
+        Self { name: name.into(), field, row }
     }
 
     /// The name as given.
@@ -102,12 +112,21 @@ impl FieldPath {
     pub fn field(&self) -> &Field {
         &self.field
     }
+
+    /// Calls `found` with every value in `event`, as text. Null counts as none.
+    pub fn each_value<'a>(&self, event: &Event<'a>, found: &mut dyn FnMut(Cow<'a, str>)) {
+        let mut show = |value: Value<'a>| found(value.display());
+        match self.row {
+            Some(row) => row.read(event).into_iter().for_each(|json| walk::walk(json, "", &mut show)),
+            None => walk_values(event, &self.field, &mut show),
+        }
+    }
 }
 
 /// Every value of `path` in `event`, as text; empty if it has none. Null counts as none.
 pub fn field_values<'a>(event: &Event<'a>, path: &FieldPath) -> Vec<Cow<'a, str>> {
     let mut values = Vec::new();
-    walk_values(event, &path.field, &mut |value| values.push(value.display()));
+    path.each_value(event, &mut |value| values.push(value));
     values
 }
 

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use audit::{Event, Json, JsonKind};
 
-use super::{Field, Root, Value, pod};
+use super::{Field, Root, Row, Value, pod};
 
 /// Calls `found` with every value of `field`, arrays taken apart, nulls left out.
 pub(crate) fn walk_values<'a>(event: &Event<'a>, field: &Field, found: &mut dyn FnMut(Value<'a>)) {
     match field {
-        Field::Path(Root::Event, path) => walk(event.json, path, found),
+        Field::Path(Root::Event, path) => walk_event(event, path, found),
         Field::Path(Root::Pod, path) => walk_pods(event, path, found),
         Field::Path(Root::PodContainers, path) => {
             for list in pod::CONTAINER_LISTS {
@@ -20,6 +20,14 @@ pub(crate) fn walk_values<'a>(event: &Event<'a>, field: &Field, found: &mut dyn 
         Field::Falco(field) => field.values(event, found),
         Field::AnyOf(fields) => fields.iter().for_each(|field| walk_values(event, field, found)),
         Field::Whole => whole(event.json, found),
+    }
+}
+
+/// Starts where the event has a place for the path, else at the top.
+fn walk_event<'a>(event: &Event<'a>, path: &str, found: &mut dyn FnMut(Value<'a>)) {
+    let Some(row) = Row::above(path) else { return walk(event.json, path, found) };
+    if let Some(json) = row.read(event) {
+        walk(json, path[row.path().len()..].trim_start_matches('.'), found);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What rules need beside the test that brings them up, as a tree: what several need is asked once for all of them.
+//! What rules need beside the test that brings them up, as trees: what several need is asked once for all of them.
 
 use super::nodes::NodeId;
 
@@ -19,6 +19,12 @@ pub(crate) struct Step {
 impl Conjuncts {
     pub(crate) fn step(&self, at: u32) -> &Step {
         &self.steps[at as usize]
+    }
+
+    /// Memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        // Most steps lead to one other.
+        self.steps.len() * (size_of::<Step>() + size_of::<(NodeId, u32)>())
     }
 
     /// A new tree.

@@ -3,9 +3,7 @@
 
 use std::collections::HashMap;
 
-use audit::{Event, Json};
-
-use crate::field::{Field, Part, Root};
+use crate::field::{Facet, Field, Part, Root, Row};
 
 /// A field of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,16 +25,13 @@ impl KeyId {
     }
 }
 
-/// Where the event knows a value.
-pub(crate) type Accessor = for<'a, 'e> fn(&'a Event<'e>) -> Option<Json<'e>>;
-
 /// How a field is read.
 #[derive(Debug, Clone)]
 pub(crate) enum Plan {
     /// One value that the event knows; arrays are taken apart.
-    Spread(Accessor),
+    Spread(Row),
     /// One value that the event knows, as it stands.
-    Whole(Accessor),
+    Whole(Row),
     /// Nodes of the tree of keys.
     Keys(Vec<KeyId>),
     /// Anything else.
@@ -47,7 +42,7 @@ pub(crate) enum Plan {
 #[derive(Debug, Clone)]
 pub(crate) enum Origin {
     /// The event knows it.
-    Known(Accessor),
+    Known(Row),
     /// A key at the top of the event that the event has no place for.
     Top(Box<str>),
     /// The pod specs of the request.
@@ -70,10 +65,10 @@ pub(crate) struct Key {
 
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
-    plans: Vec<(Plan, Part)>,
+    plans: Vec<(Plan, Part, Facet)>,
     by_field: HashMap<Field, FieldId>,
-    /// Direct fields by their accessor's row and whether they are taken apart.
-    by_accessor: HashMap<(usize, Arrays), FieldId>,
+    /// Fields that the event knows, by their row and whether they are taken apart.
+    by_row: HashMap<(Row, Arrays), FieldId>,
     keys: Vec<Key>,
     by_path: HashMap<(Root, Box<str>), KeyId>,
 }
@@ -87,52 +82,6 @@ enum Arrays {
 /// Longest path, in keys, that is read by the tree; a longer one is walked on its own.
 const PATH_KEYS_MAX: usize = 24;
 
-/// Paths that the event knows.
-const KNOWN: [(&str, Accessor); 41] = [
-    ("kind", |e| e.kind),
-    ("apiVersion", |e| e.api_version),
-    ("level", |e| e.level),
-    ("auditID", |e| e.audit_id),
-    ("stage", |e| e.stage),
-    ("requestURI", |e| e.request_uri),
-    ("verb", |e| e.verb),
-    ("user.username", |e| e.user.username),
-    ("user.uid", |e| e.user.uid),
-    ("user.groups", |e| e.user.groups),
-    ("user.extra", |e| e.user.extra),
-    ("impersonatedUser.username", |e| e.impersonated_user.and_then(|u| u.username)),
-    ("impersonatedUser.uid", |e| e.impersonated_user.and_then(|u| u.uid)),
-    ("impersonatedUser.groups", |e| e.impersonated_user.and_then(|u| u.groups)),
-    ("impersonatedUser.extra", |e| e.impersonated_user.and_then(|u| u.extra)),
-    ("authenticationMetadata", |e| e.authentication_metadata),
-    ("sourceIPs", |e| e.source_ips),
-    ("userAgent", |e| e.user_agent),
-    ("objectRef.resource", |e| e.object_ref.and_then(|o| o.resource)),
-    ("objectRef.subresource", |e| e.object_ref.and_then(|o| o.subresource)),
-    ("objectRef.namespace", |e| e.object_ref.and_then(|o| o.namespace)),
-    ("objectRef.name", |e| e.object_ref.and_then(|o| o.name)),
-    ("objectRef.uid", |e| e.object_ref.and_then(|o| o.uid)),
-    ("objectRef.apiGroup", |e| e.object_ref.and_then(|o| o.api_group)),
-    ("objectRef.apiVersion", |e| e.object_ref.and_then(|o| o.api_version)),
-    ("objectRef.resourceVersion", |e| e.object_ref.and_then(|o| o.resource_version)),
-    ("responseStatus.code", |e| e.response_status.and_then(|s| s.code)),
-    ("responseStatus.status", |e| e.response_status.and_then(|s| s.status)),
-    ("responseStatus.reason", |e| e.response_status.and_then(|s| s.reason)),
-    ("responseStatus.message", |e| e.response_status.and_then(|s| s.message)),
-    ("responseStatus.details", |e| e.response_status.and_then(|s| s.details)),
-    ("requestObject", |e| e.request_object),
-    ("responseObject", |e| e.response_object),
-    ("requestReceivedTimestamp", |e| e.request_received_timestamp),
-    ("annotations", |e| e.annotations),
-    // Whole objects of which the event keeps only the fields are found by their key.
-    ("user", |e| e.json.get("user")),
-    ("impersonatedUser", |e| e.json.get("impersonatedUser")),
-    ("objectRef", |e| e.json.get("objectRef")),
-    ("responseStatus", |e| e.json.get("responseStatus")),
-    ("stageTimestamp", |e| e.stage_timestamp),
-    ("timestamp", |e| e.json.get("timestamp")),
-];
-
 impl Fields {
     pub(crate) fn plan(&self, field: FieldId) -> &Plan {
         &self.plans[field.index()].0
@@ -140,6 +89,10 @@ impl Fields {
 
     pub(crate) fn part(&self, field: FieldId) -> Part {
         self.plans[field.index()].1
+    }
+
+    pub(crate) fn facet(&self, field: FieldId) -> Facet {
+        self.plans[field.index()].2
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -156,48 +109,33 @@ impl Fields {
             return *id;
         }
         let id = match direct(field) {
-            Some((row, arrays)) => match self.by_accessor.get(&(row, arrays)) {
+            Some((row, arrays)) => match self.by_row.get(&(row, arrays)) {
                 Some(id) => *id,
                 None => {
-                    let accessor = KNOWN[row].1;
-                    let plan = if arrays == Arrays::Spread { Plan::Spread(accessor) } else { Plan::Whole(accessor) };
-                    let id = self.add(plan, field.part());
-                    self.by_accessor.insert((row, arrays), id);
+                    let plan = if arrays == Arrays::Spread { Plan::Spread(row) } else { Plan::Whole(row) };
+                    let id = self.add(plan, field);
+                    self.by_row.insert((row, arrays), id);
                     id
                 }
             },
             None => {
                 let plan = self.keys_of(field).map_or_else(|| Plan::Other(field.clone()), Plan::Keys);
-                self.add(plan, field.part())
+                self.add(plan, field)
             }
         };
         self.by_field.insert(field.clone(), id);
         id
     }
 
-    fn add(&mut self, plan: Plan, part: Part) -> FieldId {
-        self.plans.push((plan, part));
+    fn add(&mut self, plan: Plan, field: &Field) -> FieldId {
+        self.plans.push((plan, field.part(), field.facet()));
         FieldId(u32::try_from(self.plans.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// How much it costs to read the field for every event; `None` if it should not be read for every event.
-    pub(crate) fn anchor_cost(&self, field: FieldId) -> Option<u32> {
+    /// How dear it is to look at the field, and how little it tells: what rules need is asked in this order.
+    pub(crate) fn cost(&self, field: FieldId) -> u32 {
         match self.plan(field) {
-            Plan::Spread(accessor) | Plan::Whole(accessor) => {
-                let row = KNOWN.iter().position(|(_, known)| std::ptr::fn_addr_eq(*known, *accessor))?;
-                anchor_cost(KNOWN[row].0)
-            }
-            Plan::Keys(_) if self.part(field) == Part::Metadata => Some(60),
-            Plan::Keys(_) => None,
-            Plan::Other(Field::Derived(derived)) if derived.part() < Part::Request => Some(80),
-            Plan::Other(_) => None,
-        }
-    }
-
-    /// How much it costs to look at the field once an event has come up.
-    pub(crate) fn read_cost(&self, field: FieldId) -> u32 {
-        match self.plan(field) {
-            Plan::Spread(_) | Plan::Whole(_) => self.anchor_cost(field).unwrap_or(90),
+            Plan::Spread(row) | Plan::Whole(row) => cost_of_path(row.path()),
             Plan::Keys(_) if self.part(field) == Part::Metadata => 100,
             Plan::Other(Field::Derived(_)) => 150,
             Plan::Keys(_) => 200,
@@ -274,12 +212,9 @@ impl Fields {
         if root == Root::Pod {
             return if path.is_empty() { Start::Here(Origin::Pods) } else { Start::After(0) };
         }
-        let covers =
-            |known: &str| path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        let longest = KNOWN.iter().filter(|(known, _)| covers(known)).max_by_key(|(known, _)| known.len());
-        match longest {
-            Some((known, accessor)) if known.len() == path.len() => Start::Here(Origin::Known(*accessor)),
-            Some((known, _)) => Start::After(known.len()),
+        match Row::above(path) {
+            Some(row) if row.path().len() == path.len() => Start::Here(Origin::Known(row)),
+            Some(row) => Start::After(row.path().len()),
             None => match path.find('.') {
                 None => Start::Here(Origin::Top(path.into())),
                 Some(dot) => Start::After(dot),
@@ -301,22 +236,21 @@ pub(crate) fn mask(key: &[u8]) -> u64 {
     1 << ((key.len() as u64 * 7 + u64::from(first)) % 64)
 }
 
-/// The row of [`KNOWN`] that a field is, and whether its arrays are taken apart.
-fn direct(field: &Field) -> Option<(usize, Arrays)> {
-    let row = |path: &str| KNOWN.iter().position(|(known, _)| *known == path);
+/// The row that a field is, and whether its arrays are taken apart.
+fn direct(field: &Field) -> Option<(Row, Arrays)> {
     match field {
-        Field::Path(Root::Event, path) => Some((row(path)?, Arrays::Spread)),
+        Field::Path(Root::Event, path) => Some((Row::of(path)?, Arrays::Spread)),
         Field::Falco(falco) => {
             let (path, list) = falco.known_path()?;
-            Some((row(&path)?, if list { Arrays::Spread } else { Arrays::Whole }))
+            Some((Row::of(&path)?, if list { Arrays::Spread } else { Arrays::Whole }))
         }
         _ => None,
     }
 }
 
-/// What it costs to look a known path up for every event: short and telling fields first.
-fn anchor_cost(path: &str) -> Option<u32> {
-    Some(match path {
+/// Short and telling paths first.
+fn cost_of_path(path: &str) -> u32 {
+    match path {
         "objectRef.resource" | "objectRef.subresource" => 1,
         "objectRef.apiGroup" => 4,
         "objectRef.name" => 5,
@@ -327,6 +261,6 @@ fn anchor_cost(path: &str) -> Option<u32> {
         "user.groups" | "impersonatedUser.groups" | "sourceIPs" => 20,
         "verb" => 40,
         "auditID" | "responseStatus.message" => 50,
-        _ => return None,
-    })
+        _ => 90,
+    }
 }

@@ -1,17 +1,23 @@
-//! Conditions interned over all rules: the same condition in two rules is one node, and is worked out once an event.
+//! Conditions in negation normal form, interned: the same condition in two rules is one node.
+//!
+//! A rule matches when its condition is true, and what is not recorded makes neither a test nor its negation true. So
+//! negations are pushed down to the tests, and nodes either hold or do not.
 
-use std::collections::{BTreeMap, HashMap};
+use hashbrown::HashMap;
 
-use super::fields::{FieldId, Fields};
-use super::tests::{TestId, Tests};
-use crate::condition::{Case, Condition, Pattern, Test, Truth};
-use crate::set::Stages;
+use super::tests::TestId;
+use crate::condition::Sense;
 
-/// A node of the program.
+/// A node of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(u32);
 
 impl NodeId {
+    /// Holds always.
+    pub(crate) const ALWAYS: NodeId = NodeId(0);
+    /// Never holds.
+    pub(crate) const NEVER: NodeId = NodeId(1);
+
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
@@ -20,20 +26,27 @@ impl NodeId {
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
-    Always(Truth),
-    Stage(Stages),
-    Test(TestId),
-    Not(NodeId),
+    Always,
+    Never,
+    /// The test is true ([`Sense::Positive`]) or false.
+    Test(TestId, Sense),
     All(Box<[NodeId]>),
     Any(Box<[NodeId]>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Nodes {
-    nodes: Vec<Node>,
+    /// Each with what it costs to ask.
+    nodes: Vec<(Node, u32)>,
     by_node: HashMap<Node, NodeId>,
-    /// How many rules need a node.
-    uses: Vec<u32>,
+}
+
+impl Default for Nodes {
+    fn default() -> Self {
+        let nodes = vec![(Node::Always, 0), (Node::Never, 0)];
+        let by_node = HashMap::from([(Node::Always, NodeId::ALWAYS), (Node::Never, NodeId::NEVER)]);
+        Self { nodes, by_node }
+    }
 }
 
 impl Nodes {
@@ -41,156 +54,83 @@ impl Nodes {
         self.nodes.len()
     }
 
+    /// Memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        // Each node is held twice, with its parts.
+        self.nodes.len() * 2 * (size_of::<Node>() + 4 * size_of::<NodeId>())
+    }
+
+    pub(crate) fn cost(&self, node: NodeId) -> u32 {
+        self.nodes[node.index()].1
+    }
+
     pub(crate) fn get(&self, node: NodeId) -> &Node {
-        &self.nodes[node.index()]
+        &self.nodes[node.index()].0
     }
 
-    pub(crate) fn is_test(&self, node: NodeId, test: TestId) -> bool {
-        matches!(self.get(node), Node::Test(known) if *known == test)
+    /// The parts of a conjunction, the cheapest first; any other node alone.
+    pub(crate) fn conjuncts<'n>(&'n self, node: &'n NodeId) -> &'n [NodeId] {
+        match self.get(*node) {
+            Node::All(parts) => parts,
+            _ => std::slice::from_ref(node),
+        }
     }
 
-    fn intern(&mut self, node: Node) -> NodeId {
+    fn intern(&mut self, node: Node, cost: u32) -> NodeId {
         if let Some(id) = self.by_node.get(&node) {
             return *id;
         }
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-        self.nodes.push(node.clone());
-        self.uses.push(0);
-        self.by_node.insert(node, id);
+        self.by_node.insert(node.clone(), id);
+        self.nodes.push((node, cost));
         id
     }
 
-    pub(crate) fn stage(&mut self, stages: Stages) -> NodeId {
-        self.intern(if stages == Stages::Any { Node::Always(Truth::True) } else { Node::Stage(stages) })
+    pub(crate) fn test(&mut self, test: TestId, sense: Sense, cost: u32) -> NodeId {
+        self.intern(Node::Test(test, sense), cost)
     }
 
-    pub(crate) fn all(&mut self, parts: Vec<NodeId>) -> NodeId {
-        let mut flat = Vec::with_capacity(parts.len());
+    /// Holds when all of `parts` do.
+    pub(crate) fn all(&mut self, parts: impl IntoIterator<Item = NodeId>) -> NodeId {
+        let mut flat = Vec::new();
         for part in parts {
             match self.get(part) {
-                Node::All(inner) => flat.extend(inner.iter().copied()),
-                Node::Always(Truth::True) => {}
+                Node::Never => return NodeId::NEVER,
+                Node::Always => {}
+                Node::All(inner) => flat.extend_from_slice(inner),
                 _ => flat.push(part),
             }
         }
-        flat.sort_unstable();
-        flat.dedup();
-        match flat.as_slice() {
-            [] => self.intern(Node::Always(Truth::True)),
-            [one] => *one,
-            _ => self.intern(Node::All(flat.into())),
+        match self.order(&mut flat) {
+            None => NodeId::ALWAYS,
+            Some(_) if flat.len() == 1 => flat[0],
+            Some(cost) => self.intern(Node::All(flat.into()), cost),
         }
     }
 
-    fn any(&mut self, parts: Vec<NodeId>) -> NodeId {
-        let mut flat = Vec::with_capacity(parts.len());
+    /// Holds when one of `parts` does.
+    pub(crate) fn any(&mut self, parts: impl IntoIterator<Item = NodeId>) -> NodeId {
+        let mut flat = Vec::new();
         for part in parts {
             match self.get(part) {
-                Node::Any(inner) => flat.extend(inner.iter().copied()),
-                Node::Always(Truth::False) => {}
+                Node::Always => return NodeId::ALWAYS,
+                Node::Never => {}
+                Node::Any(inner) => flat.extend_from_slice(inner),
                 _ => flat.push(part),
             }
         }
-        flat.sort_unstable();
-        flat.dedup();
-        match flat.as_slice() {
-            [] => self.intern(Node::Always(Truth::False)),
-            [one] => *one,
-            _ => self.intern(Node::Any(flat.into())),
+        match self.order(&mut flat) {
+            None => NodeId::NEVER,
+            Some(_) if flat.len() == 1 => flat[0],
+            Some(cost) => self.intern(Node::Any(flat.into()), cost),
         }
     }
 
-    pub(crate) fn condition(&mut self, condition: &Condition, fields: &mut Fields, tests: &mut Tests) -> NodeId {
-        match condition {
-            Condition::Always(truth) => self.intern(Node::Always(*truth)),
-            Condition::All(parts) => {
-                let parts = parts.iter().map(|part| self.condition(part, fields, tests)).collect();
-                self.all(parts)
-            }
-            Condition::Any(parts) => {
-                let parts = self.alternatives(parts, fields, tests);
-                self.any(parts)
-            }
-            Condition::Not(inner) => {
-                let inner = self.condition(inner, fields, tests);
-                match self.get(inner) {
-                    Node::Not(twice) => *twice,
-                    Node::Always(truth) => {
-                        let truth = !*truth;
-                        self.intern(Node::Always(truth))
-                    }
-                    _ => self.intern(Node::Not(inner)),
-                }
-            }
-            Condition::Test(predicate) => {
-                let field = fields.intern(&predicate.field);
-                let test = tests.intern(field, predicate);
-                self.intern(Node::Test(test))
-            }
-        }
-    }
-
-    /// Text tests of the same field become one test with several patterns.
-    fn alternatives(&mut self, parts: &[Condition], fields: &mut Fields, tests: &mut Tests) -> Vec<NodeId> {
-        let mut nodes = Vec::new();
-        let mut patterns: BTreeMap<(FieldId, Case), Vec<Pattern>> = BTreeMap::new();
-        for part in parts {
-            match part {
-                Condition::Test(predicate) if let Test::Text(case, pattern) = &predicate.test => {
-                    let field = fields.intern(&predicate.field);
-                    patterns.entry((field, *case)).or_default().push(pattern.clone());
-                }
-                other => nodes.push(self.condition(other, fields, tests)),
-            }
-        }
-        for ((field, case), patterns) in patterns {
-            let test = tests.intern_patterns(field, case, patterns);
-            nodes.push(self.intern(Node::Test(test)));
-        }
-        nodes
-    }
-
-    /// Puts the parts of every condition in the order in which they are best asked.
-    pub(crate) fn finish(&mut self, tests: &Tests, fields: &Fields) {
-        // A part has a lower id than what it is part of.
-        let mut costs: Vec<u32> = Vec::with_capacity(self.nodes.len());
-        for at in 0..self.nodes.len() {
-            if let Node::All(parts) | Node::Any(parts) = &mut self.nodes[at] {
-                parts.sort_by_key(|part| (costs[part.index()], *part));
-            }
-            let cost = self.cost(NodeId(u32::try_from(at).unwrap_or(u32::MAX)), tests, fields);
-            costs.push(cost);
-        }
-        self.by_node = HashMap::new();
-    }
-
-    /// Counts what a rule needs, so that what many need can be asked first.
-    pub(crate) fn count_conjuncts(&mut self, whole: NodeId) {
-        match self.nodes[whole.index()].clone() {
-            Node::All(parts) => parts.iter().for_each(|part| self.uses[part.index()] += 1),
-            _ => self.uses[whole.index()] += 1,
-        }
-    }
-
-    /// What a rule needs, cheap and common things first.
-    pub(crate) fn conjuncts(&self, whole: NodeId, tests: &Tests, fields: &Fields) -> Vec<NodeId> {
-        let mut parts = match self.get(whole) {
-            Node::All(parts) => parts.to_vec(),
-            _ => vec![whole],
-        };
-        parts.sort_by_key(|part| (self.cost(*part, tests, fields), u32::MAX - self.uses[part.index()], *part));
-        parts
-    }
-
-    fn cost(&self, node: NodeId, tests: &Tests, fields: &Fields) -> u32 {
-        match self.get(node) {
-            Node::Always(_) | Node::Stage(_) => 0,
-            Node::Test(test) => fields.read_cost(tests.field(*test)),
-            Node::Not(inner) => self.cost(*inner, tests, fields).saturating_add(1),
-            Node::All(parts) | Node::Any(parts) => {
-                let costs = parts.iter().map(|part| self.cost(*part, tests, fields));
-                costs.max().unwrap_or(0).saturating_add(2)
-            }
-        }
+    /// Puts the cheap parts first, each once; returns what the whole costs, or nothing if there are no parts.
+    fn order(&self, parts: &mut Vec<NodeId>) -> Option<u32> {
+        let cost = |part: &NodeId| self.nodes[part.index()].1;
+        parts.sort_unstable_by_key(|part| (cost(part), *part));
+        parts.dedup();
+        parts.last().map(|dearest| cost(dearest).saturating_add(1))
     }
 }

@@ -1,11 +1,12 @@
 //! Tests interned over all rules. Tests of text are gathered by field: one table of whole values, one automaton of parts.
 
-use std::collections::HashMap;
-
 use aho_corasick::AhoCorasick;
+use hashbrown::{HashMap, HashSet};
 
-use super::fields::FieldId;
+use super::fields::{FieldId, Fields};
 use crate::condition::{Case, Pattern, Predicate, Test};
+use crate::field::Facet;
+use crate::set::Stages;
 
 /// A test of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +37,8 @@ pub(crate) enum Plan {
     Exists(FieldId),
     /// By itself.
     Alone(FieldId, Box<Predicate>),
+    /// By the stage of the event.
+    Stage(Stages),
 }
 
 /// The text tests of one field in one way of reading case.
@@ -43,9 +46,9 @@ pub(crate) enum Plan {
 pub(crate) struct Group {
     pub(crate) field: FieldId,
     pub(crate) case: Case,
-    pub(crate) exact: hashbrown::HashMap<Box<str>, Vec<TestId>>,
+    pub(crate) exact: HashMap<Box<str>, Vec<TestId>>,
     /// Texts that a value must start with, by their first bytes.
-    starts: hashbrown::HashMap<[u8; HEAD], Vec<(Box<str>, TestId)>>,
+    starts: HashMap<[u8; HEAD], Vec<(Box<str>, TestId)>>,
     /// Those that are shorter than that.
     short_starts: Vec<(Box<str>, TestId)>,
     /// Texts that a value must hold or end with.
@@ -74,6 +77,9 @@ const COMMON: [&str; 12] = [
     "200",
 ];
 
+/// What it costs to be brought up by a test that most events pass.
+const COMMON_COST: u32 = 100;
+
 /// Where in a value a part must stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -87,9 +93,10 @@ pub(crate) struct Tests {
     groups: Vec<Group>,
     by_predicate: HashMap<Predicate, TestId>,
     by_patterns: HashMap<(GroupId, Vec<Pattern>), TestId>,
+    by_stages: HashMap<Stages, TestId>,
     by_field: HashMap<(FieldId, Case), GroupId>,
     /// Tests that most events pass.
-    common: std::collections::HashSet<TestId>,
+    common: HashSet<TestId>,
 }
 
 impl Tests {
@@ -105,27 +112,52 @@ impl Tests {
         &self.groups[group.index()]
     }
 
+    /// The group in which a test is looked up, if it is.
+    pub(crate) fn group_of(&self, test: TestId) -> Option<GroupId> {
+        match self.plan(test) {
+            Plan::Grouped(group) => Some(*group),
+            _ => None,
+        }
+    }
+
     pub(crate) fn groups(&self) -> usize {
         self.groups.len()
     }
 
-    /// Whether most events pass a test.
-    pub(crate) fn is_common(&self, test: TestId) -> bool {
-        self.common.contains(&test)
+    /// The part of an event that decides a test.
+    pub(crate) fn facet(&self, test: TestId, fields: &Fields) -> Facet {
+        match self.plan(test) {
+            Plan::Grouped(group) => fields.facet(self.group(*group).field),
+            Plan::Exists(field) => fields.facet(*field),
+            Plan::Alone(field, predicate) => match &predicate.test {
+                Test::Compare(_, _, other) => fields.facet(*field).and(other.facet()),
+                _ => fields.facet(*field),
+            },
+            Plan::Stage(_) => Facet::Action,
+        }
     }
 
-    pub(crate) fn field(&self, test: TestId) -> FieldId {
-        match self.plan(test) {
-            Plan::Grouped(group) => self.group(*group).field,
-            Plan::Exists(field) | Plan::Alone(field, _) => *field,
-        }
+    /// How bad a test is for bringing rules up: by what its field costs, and whether most events pass it.
+    pub(crate) fn anchor_cost(&self, test: TestId, fields: &Fields) -> u32 {
+        let cost = match self.plan(test) {
+            Plan::Grouped(group) => fields.cost(self.group(*group).field),
+            Plan::Exists(field) => fields.cost(*field) + COMMON_COST,
+            Plan::Alone(field, _) => fields.cost(*field),
+            Plan::Stage(_) => COMMON_COST,
+        };
+        if self.common.contains(&test) { cost + COMMON_COST } else { cost }
+    }
+
+    /// All tests.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = TestId> + use<> {
+        (0..u32::try_from(self.plans.len()).unwrap_or(u32::MAX)).map(TestId)
     }
 
     /// The test whether a value of `field` fits one of `patterns`.
     pub(crate) fn intern_patterns(&mut self, field: FieldId, case: Case, mut patterns: Vec<Pattern>) -> TestId {
         patterns.sort();
         patterns.dedup();
-        let group = self.group_of(field, case);
+        let group = self.intern_group(field, case);
         if let Some(id) = self.by_patterns.get(&(group, patterns.clone())) {
             return *id;
         }
@@ -157,12 +189,21 @@ impl Tests {
         id
     }
 
+    pub(crate) fn intern_stages(&mut self, stages: Stages) -> TestId {
+        if let Some(id) = self.by_stages.get(&stages) {
+            return *id;
+        }
+        let id = self.add(Plan::Stage(stages));
+        self.by_stages.insert(stages, id);
+        id
+    }
+
     fn add(&mut self, plan: Plan) -> TestId {
         self.plans.push(plan);
         TestId(u32::try_from(self.plans.len() - 1).unwrap_or(u32::MAX))
     }
 
-    fn group_of(&mut self, field: FieldId, case: Case) -> GroupId {
+    fn intern_group(&mut self, field: FieldId, case: Case) -> GroupId {
         if let Some(id) = self.by_field.get(&(field, case)) {
             return *id;
         }
@@ -170,8 +211,8 @@ impl Tests {
         self.groups.push(Group {
             field,
             case,
-            exact: hashbrown::HashMap::new(),
-            starts: hashbrown::HashMap::new(),
+            exact: HashMap::new(),
+            starts: HashMap::new(),
             short_starts: Vec::new(),
             parts: Vec::new(),
             automaton: None,
@@ -187,20 +228,6 @@ impl Tests {
         self.groups.iter_mut().for_each(Group::finish);
         self.by_predicate = HashMap::new();
         self.by_patterns = HashMap::new();
-    }
-
-    /// The groups of the tests that bring up rules.
-    pub(crate) fn groups_of(&self, anchored: &[Option<u32>]) -> Vec<GroupId> {
-        let plans = self.plans.iter().zip(anchored).filter(|(_, root)| root.is_some());
-        let mut groups: Vec<GroupId> = plans
-            .filter_map(|(plan, _)| match plan {
-                Plan::Grouped(group) => Some(*group),
-                _ => None,
-            })
-            .collect();
-        groups.sort_unstable();
-        groups.dedup();
-        groups
     }
 }
 

@@ -1,11 +1,15 @@
 //! Collections: several documents of one file that share parts (`action: global`, `reset`, `repeat`).
 
+use crate::node::{Node, Value};
 use crate::problem::Fault;
-use crate::yaml::{Node, Value};
 
 /// The documents with the shared parts put in.
 pub(super) fn resolve(documents: Vec<Node>) -> (Vec<Node>, Vec<Fault>) {
     let (mut resolved, mut faults) = (Vec::new(), Vec::new());
+    if !documents.iter().any(|document| document.get("action").is_some()) {
+        resolved.extend(documents.into_iter().filter(|document| !document.is_null()));
+        return (resolved, faults);
+    }
     let mut global: Option<Node> = None;
     let mut previous: Option<Node> = None;
     for mut document in documents {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::condition::Order;
 use crate::extension;
+use crate::node::Node;
 use crate::problem::{Fault, Place};
 use crate::rule::{Bounds, Correlation, CorrelationKind, Generate, Meta};
-use crate::yaml::Node;
 
 use super::document::Document;
 

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use crate::condition::{Case, Condition, Expression, Float, Order, Pattern, Piece, Predicate, Relation, Test};
 use crate::field::{self, Field};
+use crate::node::{Node, Value};
 use crate::problem::{Fault, Place};
-use crate::yaml::{Node, Value};
 
 use super::modifier::{Comparison, Links, Modifiers, Rewriting};
 use super::{Placeholders, mapping, text};

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::condition::Condition;
 use crate::extension::{self, Extension};
 use crate::needs;
-use crate::problem::{Fault, Severity, Source};
+use crate::node::Node;
+use crate::problem::{Fault, Severity};
 use crate::rule::{self, Filter, Flavour, Level, Loaded, LogSource, Meta, Origin, Rule};
-use crate::yaml::Node;
 
 use super::detection::Reading;
 use super::{Placeholders, correlation, expression};
@@ -46,14 +46,8 @@ const KEYS: [&str; 24] = [
 ];
 
 /// Loads one document. Faults that are errors mean that it was left out.
-pub(super) fn load(
-    node: &Node,
-    source: &Source,
-    placeholders: &Placeholders,
-    loaded: &mut Loaded,
-    faults: &mut Vec<Fault>,
-) {
-    let mut document = Document { node, source, placeholders, faults };
+pub(super) fn load(node: &Node, file: &str, placeholders: &Placeholders, loaded: &mut Loaded, faults: &mut Vec<Fault>) {
+    let mut document = Document { node, file, placeholders, faults };
     if let Err(fault) = document.load(loaded) {
         faults.push(fault);
     }
@@ -61,7 +55,7 @@ pub(super) fn load(
 
 pub(super) struct Document<'d> {
     pub(super) node: &'d Node,
-    pub(super) source: &'d Source,
+    pub(super) file: &'d str,
     pub(super) placeholders: &'d Placeholders,
     pub(super) faults: &'d mut Vec<Fault>,
 }
@@ -118,7 +112,7 @@ impl<'d> Document<'d> {
             title,
             description: self.text("description", DESCRIPTION_MAX)?,
             origin: Origin::Sigma,
-            file: self.source.name.clone(),
+            file: self.file.to_owned(),
             place: self.node.place,
             level: self.level()?,
             status: self.one_of("status", &STATUSES)?,

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use mapping::pseudo_field;
 
+use crate::node::Node;
 use crate::problem::Source;
 use crate::rule::Loaded;
 use crate::yaml::{self, Cut};
@@ -28,14 +29,18 @@ pub fn load_sigma(source: &Source) -> Loaded {
 /// As [`load_sigma`], with values for placeholders.
 pub fn load_sigma_with(source: &Source, placeholders: &Placeholders) -> Loaded {
     let (documents, faults) = yaml::load(&source.text, Cut::Documents);
+    let mut loaded = load_documents(&source.name, documents, placeholders);
+    loaded.problems.splice(0..0, faults.into_iter().map(|fault| fault.in_file(&source.name)));
+    loaded
+}
+
+/// Loads the documents of one file.
+pub(crate) fn load_documents(file: &str, documents: Vec<Node>, placeholders: &Placeholders) -> Loaded {
     let mut loaded = Loaded::default();
-    loaded.problems.extend(faults.into_iter().map(|fault| fault.in_file(&source.name)));
-    let (documents, faults) = collection::resolve(documents);
-    loaded.problems.extend(faults.into_iter().map(|fault| fault.in_file(&source.name)));
+    let (documents, mut faults) = collection::resolve(documents);
     for document in documents {
-        let mut faults = Vec::new();
-        document::load(&document, source, placeholders, &mut loaded, &mut faults);
-        loaded.problems.extend(faults.into_iter().map(|fault| fault.in_file(&source.name)));
+        document::load(&document, file, placeholders, &mut loaded, &mut faults);
     }
+    loaded.problems.extend(faults.into_iter().map(|fault| fault.in_file(file)));
     loaded
 }
