@@ -348,3 +348,32 @@ impl Known {
         reduced
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::Runner;
+    use crate::{Options, RuleSet, Source, load_sigma};
+
+    #[test]
+    fn ever_new_values_are_judged_rightly_and_forgotten() {
+        let rule = "title: t\nlogsource: {product: kubernetes}\ndetection:\n  s: {userAgent|contains: evil, requestURI|endswith: '7'}\n  condition: s\n";
+        let set = RuleSet::compile(load_sigma(&Source::new("t", rule)), Options::default());
+        let mut runner = Runner::default();
+        for i in 0..30_000 {
+            let agent = if i % 3 == 0 { "evil" } else { "good" };
+            // Some are too long to be remembered.
+            let length = if i % 1_000 == 0 { KEY_BYTES_MAX } else { 100 };
+            let text = format!(
+                r#"{{"auditID":"a","verb":"get","userAgent":"{agent}{i:0>length$}","requestURI":"/{i}","stage":"ResponseComplete"}}"#
+            );
+            let mut found = Vec::new();
+            runner.run(set.program(), &Event::parse(text.as_bytes()).unwrap(), &mut found);
+            assert_eq!(found.len(), usize::from(i % 3 == 0 && i % 10 == 7), "{i}");
+        }
+        let remembered = runner.memo.keys[Facet::Subject as usize].len();
+        assert!((1..30_000).contains(&remembered), "{remembered}");
+        assert!(runner.memo.key_bytes.iter().all(|bytes| *bytes <= KEYS_BYTES_MAX + 2 * KEY_BYTES_MAX));
+        assert!(runner.memo.bytes <= REMEMBERED_BYTES_MAX);
+    }
+}
