@@ -21,7 +21,8 @@ const LAYERS: &[(u8, &[&str])] = &[
 ];
 
 /// Arrows inside one layer that are wanted.
-const SIDEWAYS: &[(&str, &str)] = &[("query", "audit"), ("rule", "audit"), ("rule", "finding"), ("ledger", "host")];
+const SIDEWAYS: &[(&str, &str)] =
+    &[("query", "audit"), ("policy", "audit"), ("rule", "audit"), ("rule", "finding"), ("ledger", "host")];
 
 /// Crates beside the product. The product may use `testkit` in tests, and the others never.
 const BESIDE: &[&str] = &["testkit", "e2e", "bench", "fuzz", "xtask"];

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::json::{Fault, Json, JsonKind, scan_members, skip_blanks};
 use crate::time::{Micros, parse_rfc3339};
 
 /// Moment of a request at which an event was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names of the audit API")]
 pub enum Stage {
     RequestReceived,
@@ -37,9 +39,10 @@ impl Stage {
 }
 
 /// How much of a request its event holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names of the audit API")]
 pub enum Level {
+    #[default]
     None,
     Metadata,
     Request,

@@ -317,7 +317,7 @@ impl<'p> Compiler<'p> {
         let (api_groups, other_groups) = self.resources();
         let rules = self.policy.rules.iter().map(|rule| self.compiled(rule)).collect();
         let mut omit_stages = self.policy.omit_stages.clone();
-        omit_stages.sort_unstable_by_key(|stage| stage.as_str());
+        omit_stages.sort_unstable_by_key(|stage| stage.name());
         let omit_managed_fields = self.policy.omit_managed_fields;
         let unmatched = Outcome { level: Level::None, omit_stages, omit_managed_fields };
         let (words, rows) = (self.words, self.rows);
@@ -342,7 +342,7 @@ impl<'p> Compiler<'p> {
 
     fn compiled(&self, rule: &Rule) -> Compiled {
         let mut omit_stages: Vec<_> = self.policy.omit_stages.iter().chain(&rule.omit_stages).copied().collect();
-        omit_stages.sort_unstable_by_key(|stage| stage.as_str());
+        omit_stages.sort_unstable_by_key(|stage| stage.name());
         omit_stages.dedup();
         let omit_managed_fields = rule.omit_managed_fields.unwrap_or(self.policy.omit_managed_fields);
         let outcome = Outcome { level: rule.level, omit_stages, omit_managed_fields };

@@ -85,7 +85,7 @@ fn list(values: &[String]) -> String {
 }
 
 fn stages(stages: &[Stage]) -> String {
-    let names: Vec<&str> = stages.iter().map(|stage| stage.as_str()).collect();
+    let names: Vec<&str> = stages.iter().map(|stage| stage.name()).collect();
     format!("[{}]", names.join(", "))
 }
 
@@ -122,8 +122,8 @@ pub fn format_text(text: &str, policy: &Policy) -> String {
 /// The JSON schema of a policy, for editors.
 pub fn schema() -> serde_json::Value {
     let strings = serde_json::json!({"type": "array", "items": {"type": "string"}});
-    let levels: Vec<&str> = Level::ALL.iter().map(|level| level.as_str()).collect();
-    let stage_names: Vec<&str> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
+    let levels: Vec<&str> = Level::ALL.iter().map(|level| level.name()).collect();
+    let stage_names: Vec<&str> = Stage::ALL.iter().map(|stage| stage.name()).collect();
     let stages = serde_json::json!({"type": "array", "items": {"enum": stage_names}});
     serde_json::json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

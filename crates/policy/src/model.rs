@@ -1,87 +1,8 @@
 //! The policy as the server holds it after loading.
 
-use std::fmt;
+pub use audit::{Level, Stage};
 
 use crate::golang;
-
-/// How much of a request is recorded. Ordered: each level holds everything of the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
-pub enum Level {
-    /// Nothing.
-    #[default]
-    None,
-    /// Who, what, when, from where and the outcome, but no bodies.
-    Metadata,
-    /// Also the request body.
-    Request,
-    /// Also the response body.
-    RequestResponse,
-}
-
-impl Level {
-    /// Every level, least first.
-    pub const ALL: [Self; 4] = [Self::None, Self::Metadata, Self::Request, Self::RequestResponse];
-
-    /// The level as policies write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "None",
-            Self::Metadata => "Metadata",
-            Self::Request => "Request",
-            Self::RequestResponse => "RequestResponse",
-        }
-    }
-
-    /// Reads the exact spelling of a policy file.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.as_str() == text)
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// When an event of a request is emitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-pub enum Stage {
-    /// Before the request is handled.
-    RequestReceived,
-    /// Headers of a long-running response are out; also the only event of a failed authentication.
-    ResponseStarted,
-    /// The response is complete.
-    ResponseComplete,
-    /// The handler panicked.
-    Panic,
-}
-
-impl Stage {
-    /// Every stage, in the order of a request.
-    pub const ALL: [Self; 4] = [Self::RequestReceived, Self::ResponseStarted, Self::ResponseComplete, Self::Panic];
-
-    /// The stage as policies write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RequestReceived => "RequestReceived",
-            Self::ResponseStarted => "ResponseStarted",
-            Self::ResponseComplete => "ResponseComplete",
-            Self::Panic => "Panic",
-        }
-    }
-
-    /// Reads the exact spelling of a policy file.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.as_str() == text)
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A loaded audit policy: an ordered list of rules of which the first that matches decides.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -41,7 +41,7 @@ fn requests_are_decided_as_in_the_server() {
                 let found = evaluator.decide(&attrs);
                 let stages: Vec<String> = found.omit_stages.iter().map(ToString::to_string).collect();
                 let index = found.rule.map_or(-1, |rule| rule as i64);
-                let found = (found.level.as_str(), &stages, found.omit_managed_fields, index);
+                let found = (found.level.name(), &stages, found.omit_managed_fields, index);
                 let wanted = (level.as_str(), &omit_stages, omit_managed_fields, rule);
                 assert_eq!(wanted, found, "{id}: {attrs:?}");
                 cases += 1;

@@ -100,11 +100,11 @@ fn field_error(error: &str, outline: Option<&Outline<'_>>, options: &LintOptions
 /// The value that was probably meant.
 fn corrected(path: &str, value: &str) -> Option<String> {
     if path.ends_with(".level") {
-        let levels = Level::ALL.map(Level::as_str);
+        let levels = Level::ALL.map(Level::name);
         return similar(value, &levels).map(str::to_owned);
     }
     if path.contains("omitStages") {
-        let stages = Stage::ALL.map(Stage::as_str);
+        let stages = Stage::ALL.map(Stage::name);
         return similar(value, &stages).map(str::to_owned);
     }
     if path.contains("nonResourceURLs[") && !value.starts_with(['/', '*']) && !value.is_empty() {

@@ -350,9 +350,9 @@ impl RawPolicy {
 
     /// To be called once validation has found nothing.
     pub(super) fn into_policy(self) -> Policy {
-        let stages = |texts: &[String]| texts.iter().filter_map(|s| Stage::parse(s)).collect();
+        let stages = |texts: &[String]| texts.iter().filter_map(|s| Stage::from_name(s)).collect();
         let rule = |raw: RawRule| Rule {
-            level: Level::parse(&raw.level).unwrap_or(Level::None),
+            level: Level::from_name(&raw.level).unwrap_or(Level::None),
             omit_stages: stages(&raw.omit_stages),
             ..raw.rule
         };

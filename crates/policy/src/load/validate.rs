@@ -24,7 +24,7 @@ pub(super) fn policy(policy: &RawPolicy, server: ServerVersion) -> Vec<String> {
 
 fn stages(stages: &[String], path: &str, errors: &mut Vec<String>) {
     for (i, stage) in stages.iter().enumerate() {
-        if Stage::parse(stage).is_none() {
+        if Stage::from_name(stage).is_none() {
             let allowed = "allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic";
             errors.push(format!("{path}[{i}]: Invalid value: {}: {allowed}", quote(stage)));
         }
@@ -60,7 +60,7 @@ fn validate_rule(raw: &RawRule, path: &str, server: ServerVersion, errors: &mut 
 fn level(level: &str, path: &str, errors: &mut Vec<String>) {
     if level.is_empty() {
         errors.push(format!("{path}.level: Required value"));
-    } else if Level::parse(level).is_none() {
+    } else if Level::from_name(level).is_none() {
         let supported = r#"supported values: "None", "Metadata", "Request", "RequestResponse""#;
         errors.push(format!("{path}.level: Unsupported value: {}: {supported}", json_string(level)));
     }
