@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use audit::Format;
+use audit::{Format, Micros};
 
 use crate::block::Block;
 use crate::column::Column;
@@ -43,6 +43,16 @@ impl Snapshot {
     /// Place of the first entry that is not in this snapshot.
     pub fn next(&self) -> u64 {
         self.next
+    }
+
+    /// Place from which on entries must be read so that none with an event time of `time` or later is missed.
+    pub fn place_of(&self, time: Micros) -> u64 {
+        let late = self.segments.iter().find(|segment| segment.info.until() >= time);
+        match (late, self.segments.last()) {
+            (Some(segment), _) => segment.info.first,
+            (None, Some(last)) => last.info.last + 1,
+            (None, None) => 0,
+        }
     }
 
     pub(crate) fn set_next(&mut self, next: u64) {
