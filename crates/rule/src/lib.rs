@@ -3,6 +3,7 @@
 //! - [`load_sigma`] reads rules, correlations and filters of Sigma 2.1, and our own rules, which are Sigma with a block
 //!   `kubewitness`. Each says what is wrong with a file ([`Problem`]) and loads the rest.
 //! - [`load_falco`] reads Falco's k8s-audit rule files in load order, with lists, macros, exceptions and overrides.
+//! - [`import_falco`] writes such rules in our own form.
 //! - [`RuleSet::compile`] makes what was [`Loaded`] ready; a [`Matcher`] for each thread matches single events.
 //! - [`RuleSet::why`] tells which conditions decided a match, [`field_values`] reads a field of an event.
 //! - [`RuleSet::check`] finds rules that can never match, [`RuleSet::differences`] where Falco's own evaluation differs.
@@ -37,7 +38,7 @@ pub use condition::{
     Sense, Test, TimePart, Truth,
 };
 pub use extension::{Confidence, Expected, Extension, FirstSeen, RuleTest, Style};
-pub use falco::{Argument, FalcoField, Transformer, load_falco};
+pub use falco::{Argument, FalcoField, Imported, ImportedRule, Transformer, import_falco, load_falco};
 pub use field::{Derived, Field, FieldPath, Part, Root, Value, field_values, is_hidden};
 pub use matcher::{Match, Matcher};
 pub use problem::{Place, Problem, Severity, Source};

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use audit::Event;
-use rule::{Fidelity, Matcher, Matching, Options, Priority, RuleSet, Severity, Source, load_falco};
+use expect_test::expect;
+use rule::{
+    Fidelity, Matcher, Matching, Options, Priority, RuleSet, Severity, Source, import_falco, load_falco, load_sigma,
+};
 
 fn data(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/falco").join(name);
@@ -333,4 +336,114 @@ fn one_mistake_costs_one_item() {
         let problem = loaded.problems.iter().find(|p| p.severity == Severity::Error).unwrap();
         assert!(problem.what.contains(what) && problem.place.line == line, "{problem} / want {what} at {line}");
     }
+}
+
+/// Rules written in our own form match the same events as the originals, one by one.
+#[test]
+fn imported_rules_match_the_same_events() {
+    let traces = fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/falco/traces")).unwrap();
+    let traces: Vec<String> =
+        traces.map(|trace| format!("traces/{}", trace.unwrap().file_name().to_str().unwrap())).collect();
+    let mut matched = 0;
+    for files in [
+        vec!["rules/k8s_audit_rules.yaml"],
+        vec!["rules/k8s_audit_rules.yaml", "rules/k8s_audit_rules_gke.yaml"],
+        vec!["rules/k8s_audit_rules_falco-0.30.0.yaml", "rules-tests/allow_only_apache_container.yaml"],
+        vec!["rules/gke_hack_rules.yaml"],
+        vec!["rules-tests/engine_v4_k8s_audit_rules.yaml"],
+    ] {
+        let sources: Vec<Source> = files.iter().map(|name| Source::new(*name, data(name))).collect();
+        let imported = import_falco(&sources);
+        let text: Vec<&str> = imported.rules.iter().map(|rule| rule.yaml.as_str()).collect();
+        let loaded = load_sigma(&Source::new("imported.yml", text.join("---\n")));
+        assert_eq!(loaded.problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [""; 0], "{files:?}");
+        let ours = Arc::new(RuleSet::compile(loaded, Options::default()));
+        let names: Vec<String> = files.iter().map(ToString::to_string).collect();
+        let theirs = set(&names, Options::default());
+        let allowed = ["its condition never matches", "it is switched off"];
+        let lost = imported.left_out.iter().find(|(_, reason)| !allowed.contains(&reason.as_str()));
+        assert_eq!(lost, None, "{files:?}");
+        assert_eq!(imported.rules.len() + imported.left_out.len(), theirs.rules().len(), "{files:?}");
+        for trace in &traces {
+            let wanted = detections(&theirs, trace);
+            matched += wanted.len();
+            assert_eq!(detections(&ours, trace), wanted, "{files:?} {trace}");
+        }
+    }
+    assert!(matched > 60, "only {matched} matches");
+}
+
+#[test]
+fn what_changed_by_importing_is_said() {
+    let text = r#"
+- list: trusted
+  items: [alice, "bo*b"]
+- macro: change
+  condition: (ka.verb in (create, update))
+- rule: Change by a stranger
+  desc: Someone unknown changes something
+  condition: change and not ka.user.name in (trusted) and not ka.uri.param[x|y] = z
+  output: changed (user=%ka.user.name)
+  priority: WARNING
+  source: k8s_audit
+  tags: [mitre_persistence, T1098]
+- rule: Change of a file
+  desc: Something is mounted
+  condition: change and ka.user.name != "" and ka.req.pod.volumes.hostpath intersects (/etc, /proc) and ka.response.code >= 400
+  output: mounted
+  priority: ERROR
+  source: k8s_audit
+  exceptions:
+    - name: friends
+      fields: [ka.user.name]
+      comps: [startswith]
+      values: [["system:"]]
+- rule: Off
+  desc: d
+  condition: change
+  output: o
+  priority: INFO
+  source: k8s_audit
+  enabled: false
+"#;
+    let imported = import_falco(&[Source::new("own.yaml", text)]);
+    let mut told = String::new();
+    imported.rules.iter().for_each(|rule| told.push_str(&rule.yaml));
+    imported.left_out.iter().for_each(|(name, reason)| told.push_str(&format!("left out: {name}: {reason}\n")));
+    expect![[r##"
+        # Imported from Falco rules: own.yaml, line 13.
+        # Its macros stand in it, since a rule here stands alone: change.
+        # Its exceptions are part of the condition, as `and not`.
+        # Values are compared with `cased`, since Falco tells upper from lower case.
+        # Its priority Error is the level high here.
+        # A finding tells its own story; the output was: mounted
+        # Not exactly the same: `responseStatus.code` is compared as a number, not letter by letter.
+        title: "Change of a file"
+        id: eec3c8b4-cf68-8d6e-8c46-14faf1615916
+        name: change-of-a-file
+        status: test
+        description: "Something is mounted"
+        logsource:
+          product: kubernetes
+          service: audit
+        detection:
+          selection_verb:
+            verb|cased:
+              - "create"
+              - "update"
+            user.username|exists: true
+            ka.req.pod.volumes.hostpath|cased:
+              - "/etc"
+              - "/proc"
+            responseStatus.code|gte: 400
+          selection_username:
+            user.username|cased: ""
+          selection_username_2:
+            user.username|startswith|cased: "system:"
+          condition: selection_verb and not selection_username and not selection_username_2
+        level: high
+        left out: Change by a stranger: `ka.uri.param[x|y]` has no name in Sigma
+        left out: Off: it is switched off
+    "##]]
+    .assert_eq(&told);
 }

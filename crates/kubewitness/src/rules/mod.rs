@@ -3,6 +3,7 @@
 mod backtest;
 mod check;
 mod coverage;
+mod import;
 mod list;
 mod show;
 mod test;
@@ -31,6 +32,8 @@ pub(crate) enum Rules {
     Coverage(coverage::Coverage),
     /// Run rules over recorded events: how often, whom it would wake, what it costs
     Backtest(backtest::Backtest),
+    #[command(subcommand)]
+    Import(import::Import),
 }
 
 impl Rules {
@@ -43,6 +46,7 @@ impl Rules {
             Self::Test(test) => test.run(),
             Self::Coverage(coverage) => coverage.run(),
             Self::Backtest(backtest) => backtest.run(),
+            Self::Import(import) => import.run(),
         }
     }
 }

@@ -38,6 +38,13 @@ const COMPARISONS: [&str; 20] = [
     "exists",
 ];
 
+impl Exception {
+    /// Whether it takes any event out.
+    pub(super) fn has_values(&self) -> bool {
+        !self.values.is_empty()
+    }
+}
+
 pub(super) fn read(node: Option<&Node>) -> Result<Vec<Exception>, Fault> {
     node.map(Node::items).unwrap_or_default().iter().map(exception).collect()
 }

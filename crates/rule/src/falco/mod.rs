@@ -1,10 +1,12 @@
 //! The Falco language for Kubernetes audit events: rule files in load order → rules.
 
 mod collect;
+mod detection;
 mod exception;
 mod extract;
 mod field;
 mod grammar;
+mod import;
 mod lex;
 mod output;
 mod pod;
@@ -14,6 +16,7 @@ mod transform;
 mod translate;
 
 pub use field::{Argument, FalcoField};
+pub use import::{Imported, ImportedRule, import_falco};
 pub use transform::Transformer;
 
 use crate::problem::Source;

@@ -1,6 +1,6 @@
 //! From collected items to rules: lists put in as text, macros as trees.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::collect::{Collected, Macro, RawRule, Seen, Table};
 use super::exception;
@@ -19,12 +19,11 @@ const DEPTH_MAX: usize = 128;
 /// Longest text of one list after the lists in it are put in.
 const LIST_BYTES_MAX: usize = 1 << 20;
 
-pub(super) fn rules(collected: Collected) -> Loaded {
-    let lists = list_texts(&collected);
-    let Collected { macros, rules, mut problems, .. } = collected;
-    let resolver = Resolver { trees: trees(&macros, &lists, &mut problems), lists, macros: &macros };
+pub(super) fn rules(mut collected: Collected) -> Loaded {
+    let mut problems = std::mem::take(&mut collected.problems);
+    let resolver = Resolver::new(&collected, &mut problems);
     let mut loaded = Loaded::default();
-    for raw in &rules.items {
+    for raw in &collected.rules.items {
         match resolver.rule(raw) {
             Ok(rule) => loaded.rules.push(rule),
             Err(problem) if raw.skips_unknown && problem.what.starts_with("unknown field") => {
@@ -61,10 +60,14 @@ fn list_texts(collected: &Collected) -> Lists {
     collected.lists.items.iter().map(|list| (list.name.clone(), (text(&list.name), list.seen))).collect()
 }
 
+/// Whether a character ends a name in a condition.
+fn delimits(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '(' | ')' | ',' | '=')
+}
+
 /// Puts in the lists that `text` names, wherever a name stands between delimiters. An empty list takes a neighbouring
 /// comma with it.
 fn put_in_lists(text: &str, lists: &Lists, before: usize) -> String {
-    let delimits = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | ',' | '=');
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
@@ -110,14 +113,35 @@ fn about(what: &str, name: &str, mut fault: Fault) -> Fault {
     fault
 }
 
-struct Resolver<'c> {
+/// What the files define, ready to be put into rules.
+pub(super) struct Resolver<'c> {
     lists: Lists,
     macros: &'c Table<Macro>,
     trees: HashMap<String, Tree>,
 }
 
-impl Resolver<'_> {
-    fn rule(&self, raw: &RawRule) -> Result<Rule, Problem> {
+impl<'c> Resolver<'c> {
+    pub(super) fn new(collected: &'c Collected, problems: &mut Vec<Problem>) -> Self {
+        let lists = list_texts(collected);
+        Self { trees: trees(&collected.macros, &lists, problems), lists, macros: &collected.macros }
+    }
+
+    /// Names of the macros and of the lists that a rule is made of.
+    pub(super) fn parts_of(&self, raw: &RawRule) -> (BTreeSet<&str>, BTreeSet<&str>) {
+        let (mut macros, mut lists) = (BTreeSet::new(), BTreeSet::new());
+        let mut texts = vec![raw.condition.text.as_str()];
+        while let Some(text) = texts.pop() {
+            for word in text.split(delimits) {
+                lists.extend(self.lists.get_key_value(word).map(|(name, _)| name.as_str()));
+                if let Some(known) = self.macros.get(word).filter(|known| macros.insert(known.name.as_str())) {
+                    texts.push(&known.condition.text);
+                }
+            }
+        }
+        (macros, lists)
+    }
+
+    pub(super) fn rule(&self, raw: &RawRule) -> Result<Rule, Problem> {
         let in_file = |fault: Fault, file: &str| about("rule", &raw.name, fault).in_file(file);
         let condition = self.condition(raw).map_err(|fault| in_file(fault, &raw.condition.file))?;
         let output =

@@ -69,11 +69,12 @@ impl Reading<'_> {
         let condition = match &value.value {
             Value::Map(_) => return Err(Fault::error(value.place, "a field is compared with values, not with a map")),
             Value::List(items) if items.is_empty() => return Err(Fault::error(value.place, "empty list of values")),
+            _ if modifiers.links == Links::Within => within(field, modifiers, value)?,
             Value::List(items) => {
                 let tests: Result<Vec<_>, _> = items.iter().map(|item| self.value(field, modifiers, item)).collect();
                 match modifiers.links {
-                    Links::Any => Condition::any(tests?),
                     Links::All => Condition::all(tests?),
+                    Links::Any | Links::Within => Condition::any(tests?),
                 }
             }
             Value::Scalar { .. } => self.value(field, modifiers, value)?,
@@ -157,6 +158,29 @@ impl Reading<'_> {
             None => Condition::Test(predicate),
         }
     }
+}
+
+/// The test that every value of the field is one of these.
+fn within(field: &Field, modifiers: &Modifiers, value: &Node) -> Result<Condition, Fault> {
+    let items = if value.is_scalar() { std::slice::from_ref(value) } else { value.items() };
+    let mut tests = Vec::new();
+    for item in items {
+        let text = item.text().ok_or_else(|| Fault::error(item.place, "`within` takes texts"))?;
+        tests.extend(text_tests(modifiers, text, item.place)?);
+    }
+    let exact = |test: &Test| match test {
+        Test::Text(Case::Exact, Pattern::Exact(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let test = match tests.iter().map(exact).collect::<Option<Vec<_>>>() {
+        Some(mut texts) => {
+            texts.sort_unstable();
+            texts.dedup();
+            Test::AllWithin(texts)
+        }
+        None => Test::Every(Box::new(Test::AnyOf(tests))),
+    };
+    Ok(Condition::Test(Predicate { field: field.clone(), test }))
 }
 
 fn keyword_modifiers(links: Links) -> Modifiers {

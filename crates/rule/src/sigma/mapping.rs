@@ -1,6 +1,7 @@
 //! Sigma's names that are not in an audit event, and values that cannot be there.
 
 use crate::condition::{Case, Condition, Pattern, Predicate, Test};
+use crate::falco::FalcoField;
 use crate::field::{Field, Root};
 use crate::problem::{Fault, Place};
 
@@ -16,6 +17,8 @@ pub(crate) fn pseudo_field(name: &str) -> Option<Field> {
             Field::Path(Root::PodContainers, "securityContext.privileged".into()),
             Field::path("responseObject.spec.containers.securityContext.privileged"),
         ]),
+        // What only Falco has a name for, in a rule that was imported.
+        _ if name.starts_with("ka.") || name.starts_with("jevt.") => Field::Falco(FalcoField::parse(name)?),
         _ => return None,
     };
     Some(field)

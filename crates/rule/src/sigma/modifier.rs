@@ -42,18 +42,21 @@ pub(super) struct Modifiers {
     pub(super) flags: String,
 }
 
-/// Whether one value of a list must fit, or all.
+/// Which of the listed values must fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Links {
     Any,
     All,
+    /// Ours: every value of the field must fit one of the list.
+    Within,
 }
 
-const NAMES: [&str; 33] = [
+const NAMES: [&str; 34] = [
     "contains",
     "startswith",
     "endswith",
     "all",
+    "within",
     "exists",
     "cased",
     "neq",
@@ -118,6 +121,7 @@ impl Modifiers {
             "gt" => self.compare_by(Comparison::Number(Order::Greater), place)?,
             "gte" => self.compare_by(Comparison::Number(Order::GreaterOrEqual), place)?,
             "all" => self.links = Links::All,
+            "within" => self.links = Links::Within,
             "cased" => self.case = Case::Exact,
             "neq" => self.negated = true,
             "expand" => self.expands = true,
@@ -157,6 +161,9 @@ impl Modifiers {
         );
         if !self.flags.is_empty() && self.comparison != Comparison::Regex {
             return Err(Fault::error(place, "`i`, `m` and `s` are flags of `re`"));
+        }
+        if self.links == Links::Within && (!needs_text || self.refers || !self.rewritings.is_empty()) {
+            return Err(Fault::error(place, "`within` compares as text"));
         }
         if !self.rewritings.is_empty() && !needs_text {
             return Err(Fault::error(place, "a modifier that encodes the value needs a comparison of text"));
