@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::finding::{Finding, Outcome};
+use crate::language::Language;
 use crate::severity::Severity;
 
 /// Longest silence between two findings of one story.
@@ -89,6 +90,11 @@ pub struct Reach {
 
 /// Groups findings into stories, the gravest first, then the earliest.
 pub fn tell(findings: &[Finding]) -> Vec<Story> {
+    tell_in(findings, Language::English)
+}
+
+/// The same in a language. The findings' own sentences and titles stand in the stories as they are.
+pub fn tell_in(findings: &[Finding], language: Language) -> Vec<Story> {
     let mut order: Vec<usize> = (0..findings.len()).collect();
     order.sort_by_key(|&i| findings[i].time);
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -100,7 +106,7 @@ pub fn tell(findings: &[Finding]) -> Vec<Story> {
     let mut stories: Vec<Story> = groups
         .into_values()
         .filter(|members| members.iter().any(|&i| findings[i].severity > Severity::Informational))
-        .map(|members| story(findings, members))
+        .map(|members| story(findings, members, language))
         .collect();
     stories.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.first.cmp(&b.first)));
     for (number, story) in stories.iter_mut().enumerate() {
@@ -142,15 +148,18 @@ fn keys(finding: &Finding) -> Vec<(u8, String, String)> {
     keys
 }
 
-fn story(findings: &[Finding], members: Vec<usize>) -> Story {
+fn story(findings: &[Finding], members: Vec<usize>, language: Language) -> Story {
     let of = || members.iter().map(|&i| &findings[i]);
     let gravest = of().max_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.time)));
     let severity = gravest.map_or(Severity::Informational, |finding| finding.severity);
     let (first, last) = (findings[members[0]].time, findings[members[members.len() - 1]].time);
     let reach = reach(of());
     let actors: Vec<String> = of().map(|finding| finding.actor.label()).collect::<BTreeSet<_>>().into_iter().collect();
-    let headline =
-        headline(gravest.map_or("", |finding| &finding.story), members.len(), last.duration_since(first), &reach);
+    let gravest = gravest.map_or("", |finding| &finding.story);
+    let headline = match language {
+        Language::English => headline(gravest, members.len(), last.duration_since(first), &reach),
+        chinese => chinese_headline(chinese, gravest, members.len(), last.duration_since(first), &reach),
+    };
     let (timeline, next) = (timeline(of()), next_steps(of()));
     Story { number: 0, severity, headline, actors, first, last, timeline, reach, next, findings: members }
 }
@@ -175,6 +184,47 @@ fn headline(gravest: &str, count: usize, span: SignedDuration, reach: &Reach) ->
         (allowed, denied) if denied > 0 => {
             text.push_str(&format!(" {allowed} actions were carried out, {denied} refused."));
         }
+        _ => {}
+    }
+    text
+}
+
+fn chinese_headline(language: Language, gravest: &str, count: usize, span: SignedDuration, reach: &Reach) -> String {
+    let mut text = format!("{}。", gravest.trim_end_matches(['.', '。']));
+    if count > 1 {
+        let more = count - 1;
+        let minutes = span.as_mins() + 1;
+        let within = match minutes {
+            1 => language.pick(["", "一分鐘內", "一分钟内"]).to_owned(),
+            _ => language.pick([String::new(), format!("{minutes} 分鐘內"), format!("{minutes} 分钟内")]),
+        };
+        let place = match reach.namespaces.len() {
+            0 => String::new(),
+            total => {
+                let names = reach.namespaces.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("、");
+                let rest = if total > 3 { language.pick(["", "等", "等"]) } else { "" };
+                language.pick([
+                    String::new(),
+                    format!("，位於命名空間 {names}{rest}"),
+                    format!("，位于命名空间 {names}{rest}"),
+                ])
+            }
+        };
+        text.push_str(&language.pick([
+            String::new(),
+            format!("{within}另有 {more} 個相關跡象{place}。"),
+            format!("{within}另有 {more} 个相关迹象{place}。"),
+        ]));
+    }
+    match (reach.allowed, reach.denied) {
+        (0, denied) if denied > 0 => {
+            text.push_str(language.pick(["", "所有操作都遭拒絕。", "所有操作都被拒绝。"]));
+        }
+        (allowed, denied) if denied > 0 => text.push_str(&language.pick([
+            String::new(),
+            format!("{allowed} 個操作已執行，{denied} 個遭拒絕。"),
+            format!("{allowed} 个操作已执行，{denied} 个被拒绝。"),
+        ])),
         _ => {}
     }
     text

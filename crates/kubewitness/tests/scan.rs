@@ -84,3 +84,24 @@ fn what_cannot_be_read_is_told() {
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("cannot read no-such-file"));
 }
+
+#[test]
+fn reports_are_told_in_chinese() {
+    for (language, lang, heading, title) in
+        [("zh-Hant", "zh-Hant", "發生了什麼事", "現在該做什麼"), ("zh-Hans", "zh-Hans", "发生了什么事", "现在该做什么")]
+    {
+        let html = text(&scan(&["-o", "html", "--lang", language], BINDING).stdout);
+        for part in [&format!("<html lang=\"{lang}\">"), heading, title] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+        for english in ["What happened", "Rules that fired", "more signs", ">critical<", "How far"] {
+            assert!(!html.contains(english), "{english}: {html}");
+        }
+        // What programs read is English whatever the language is.
+        let lines = text(&scan(&["--lang", language], BINDING).stdout);
+        assert_eq!(lines, text(&scan(&[], BINDING).stdout));
+    }
+    let table = text(&scan(&["-o", "table", "--lang", "zh-Hant"], &format!("{BINDING}\n{LEASE}\n")).stdout);
+    assert!(table.contains("嚴重程度") && table.contains("eve@example.com 建立 clusterrolebindings pwn："), "{table}");
+    assert_eq!(scan(&["--lang", "de"], "").status.code(), Some(2));
+}

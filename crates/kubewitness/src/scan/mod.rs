@@ -3,6 +3,7 @@
 mod html;
 mod sarif;
 mod table;
+mod words;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write};
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use detect::{Detector, Observed};
-use finding::{Finding, Severity, Story};
+use finding::{Finding, Language, Severity, Story};
 use jiff::Timestamp;
 
 use crate::exit;
@@ -42,6 +43,9 @@ pub(crate) struct Scan {
     /// Leave out findings that are less grave
     #[arg(long, default_value = "informational", value_name = "SEVERITY")]
     min_severity: Severity,
+    /// Language of the table and of the HTML report: en, zh-Hant, zh-Hans [default: as LC_ALL or LANG say]
+    #[arg(long, value_name = "LANGUAGE")]
+    lang: Option<Language>,
     /// Name of the cluster, where the log does not tell
     #[arg(long, default_value = "", value_name = "NAME")]
     cluster: String,
@@ -70,6 +74,7 @@ pub(crate) struct Report {
     pub(crate) untold: usize,
     pub(crate) stories: Vec<Story>,
     pub(crate) rules: usize,
+    pub(crate) language: Language,
 }
 
 impl Scan {
@@ -95,6 +100,19 @@ impl Scan {
     }
 }
 
+impl Scan {
+    /// The language of what people read; programs read English.
+    fn language(&self, output: Output) -> Language {
+        if !matches!(output, Output::Table | Output::Html) {
+            return Language::English;
+        }
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        self.lang.unwrap_or_else(|| Language::of_locale(&locale.unwrap_or_default()))
+    }
+}
+
 /// Rules that did not load are told, and the others run.
 fn report_problems(set: &rule::RuleSet) {
     let errors = set.problems().iter().filter(|problem| problem.severity == rule::Severity::Error);
@@ -106,6 +124,7 @@ fn report_problems(set: &rule::RuleSet) {
 /// Takes findings as they are made, prints or keeps them.
 struct Collector {
     output: Output,
+    language: Language,
     fail_on: Severity,
     min_severity: Severity,
     /// Where the detector puts what it found last.
@@ -122,6 +141,7 @@ impl Collector {
     fn new(scan: &Scan, output: Output) -> Self {
         Self {
             output,
+            language: scan.language(output),
             fail_on: scan.fail_on,
             min_severity: scan.min_severity,
             found: Vec::new(),
@@ -162,13 +182,15 @@ impl Collector {
     fn finish(mut self, heard: Heard, rules: usize) -> anyhow::Result<ExitCode> {
         self.written?;
         let time = |micros| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH);
+        let findings = words::translated(self.kept, self.language);
         let report = Report {
             heard,
             span: self.times.map(|(first, last)| (time(first), time(last))),
-            stories: finding::tell(&self.kept),
-            findings: self.kept,
+            stories: finding::tell_in(&findings, self.language),
+            findings,
             untold: self.untold,
             rules,
+            language: self.language,
         };
         match self.output {
             Output::Ndjson => {}

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use finding::{Moment, Outcome, Severity, Story};
+use finding::{Language, Moment, Outcome, Severity, Story};
+use unicode_width::UnicodeWidthStr as _;
 
-use super::{Report, by_rule};
+use super::{Report, by_rule, words};
 use crate::printable::terminal as safe;
 
 /// Stories that are told in full; the others are listed by headline.
@@ -18,31 +19,26 @@ const STEPS_SHOWN: usize = 4;
 pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     head(out, report)?;
     for story in report.stories.iter().take(STORIES_IN_FULL) {
-        tell(out, story)?;
+        tell(out, story, report.language)?;
     }
     for story in report.stories.iter().skip(STORIES_IN_FULL) {
-        writeln!(out, "{}  {}", badge(story.severity), safe(&story.headline))?;
+        writeln!(out, "{}  {}", badge(story.severity, report.language), safe(&story.headline))?;
     }
     rules(out, report)?;
     foot(out, report)
 }
 
 fn head(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let heard = &report.heard;
-    write!(out, "{} events", heard.events)?;
-    if let Some((first, last)) = report.span {
-        write!(out, " from {first:.0} to {last:.0}")?;
-    }
-    writeln!(out, ", {} rules", report.rules)?;
-    if heard.quarantined > 0 {
-        writeln!(out, "{} records are no audit events and were left out", heard.quarantined)?;
+    writeln!(out, "{}", words::read(report.language, report))?;
+    if let Some(left_out) = words::left_out(report.language, report) {
+        writeln!(out, "{left_out}")?;
     }
     writeln!(out)
 }
 
-fn tell(out: &mut impl Write, story: &Story) -> io::Result<()> {
+fn tell(out: &mut impl Write, story: &Story, language: Language) -> io::Result<()> {
     let bold = Style::new().bold();
-    writeln!(out, "{} {bold}{}. {}{bold:#}", badge(story.severity), story.number, safe(&story.headline))?;
+    writeln!(out, "{} {bold}{}. {}{bold:#}", badge(story.severity, language), story.number, safe(&story.headline))?;
     let dim = Style::new().dimmed();
     for moment in shown(story) {
         let sign = match moment.outcome {
@@ -50,7 +46,8 @@ fn tell(out: &mut impl Write, story: &Story) -> io::Result<()> {
             Outcome::Denied => "✗",
             Outcome::Failed => "○",
         };
-        let times = if moment.times > 1 { format!(" (and {} more)", moment.times - 1) } else { String::new() };
+        let more = moment.times - 1;
+        let times = if more > 0 { format!(" ({})", words::more(language, more)) } else { String::new() };
         let color = Style::new().fg_color(Some(color(moment.severity).into()));
         writeln!(
             out,
@@ -61,25 +58,30 @@ fn tell(out: &mut impl Write, story: &Story) -> io::Result<()> {
         )?;
     }
     if story.timeline.len() > MOMENTS_SHOWN {
-        writeln!(out, "   {dim}… {} lesser signs{dim:#}", story.timeline.len() - MOMENTS_SHOWN)?;
+        let rest = story.timeline.len() - MOMENTS_SHOWN;
+        let signs = language.pick(["lesser signs", "個較輕微的跡象", "个较轻微的迹象"]);
+        writeln!(out, "   {dim}… {rest} {signs}{dim:#}")?;
     }
     let reach = &story.reach;
-    let words = |label: &str, list: &[String]| match list.is_empty() {
+    let part = |label: [&str; 3], list: &[String]| match list.is_empty() {
         true => String::new(),
-        false => format!("  {label} {}", safe(&list.iter().take(5).cloned().collect::<Vec<_>>().join(", "))),
+        false => {
+            let list = list.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            format!("  {} {}", language.pick(label), safe(&list))
+        }
     };
     writeln!(
         out,
-        "   {dim}reach:{dim:#} {} done, {} refused, {} failed{}{}{}",
-        reach.allowed,
-        reach.denied,
-        reach.failed,
-        words("in", &reach.namespaces),
-        words("from", &reach.addresses),
-        words("ATT&CK", &reach.techniques)
+        "   {dim}{}{dim:#} {}{}{}{}",
+        language.pick(["reach:", "影響範圍：", "影响范围："]),
+        words::reach(language, reach),
+        part(["in", "命名空間", "命名空间"], &reach.namespaces),
+        part(["from", "來自", "来自"], &reach.addresses),
+        part(["ATT&CK"; 3], &reach.techniques)
     )?;
+    let next = language.pick(["next:", "下一步：", "下一步："]);
     for step in story.next.iter().take(STEPS_SHOWN) {
-        writeln!(out, "   {dim}next:{dim:#} {}", safe(step))?;
+        writeln!(out, "   {dim}{next}{dim:#} {}", safe(step))?;
     }
     writeln!(out)
 }
@@ -94,33 +96,48 @@ fn shown(story: &Story) -> Vec<&Moment> {
 }
 
 fn rules(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let language = report.language;
     if report.findings.is_empty() {
-        return writeln!(out, "Nothing found.");
+        return writeln!(out, "{}", language.pick(["Nothing found.", "沒有發現。", "没有发现。"]));
     }
-    writeln!(out, "{:<15} {:>7}  RULE", "SEVERITY", "COUNT")?;
+    let severity = language.pick(["SEVERITY", "嚴重程度", "严重程度"]);
+    let [count, rule] = language.pick([["COUNT", "RULE"], ["次數", "規則"], ["次数", "规则"]]);
+    let count = format!("{}{count}", " ".repeat(7_usize.saturating_sub(count.width())));
+    writeln!(out, "{} {count}  {rule}", words::padded(severity, 15))?;
     for (finding, count) in by_rule(&report.findings) {
         let color = Style::new().fg_color(Some(color(finding.severity).into()));
-        writeln!(out, "{color}{:<15}{color:#} {count:>7}  {}", finding.severity.name(), safe(&finding.rule.title))?;
+        let severity = words::padded(language.severity(finding.severity), 15);
+        writeln!(out, "{color}{severity}{color:#} {count:>7}  {}", safe(&finding.rule.title))?;
     }
     Ok(())
 }
 
 fn foot(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    writeln!(out)?;
-    writeln!(out, "{} stories from {} findings", report.stories.len(), report.findings.len() + report.untold)?;
-    if report.untold > 0 {
-        writeln!(out, "{} findings are not in the stories; -o ndjson shows all", report.untold)?;
+    let (language, untold) = (report.language, report.untold);
+    writeln!(out, "\n{}", words::found(language, report))?;
+    if untold > 0 {
+        let said = language.pick([
+            "findings are not in the stories; -o ndjson shows all",
+            "項發現未列入事件經過；-o ndjson 可顯示全部",
+            "项发现未列入事件经过；-o ndjson 可显示全部",
+        ]);
+        writeln!(out, "{untold} {said}")?;
     }
+    let [report, findings, pipelines] = language.pick([
+        ["report:", "findings:", "pipelines:"],
+        ["報告：", "發現：", "流水線："],
+        ["报告：", "发现：", "流水线："],
+    ]);
     let dim = Style::new().dimmed();
     writeln!(
         out,
-        "{dim}report: kubewitness scan … -o html > report.html   findings: -o ndjson   pipelines: -o sarif{dim:#}"
+        "{dim}{report} kubewitness scan … -o html > report.html   {findings} -o ndjson   {pipelines} -o sarif{dim:#}"
     )
 }
 
-fn badge(severity: Severity) -> String {
+fn badge(severity: Severity, language: Language) -> String {
     let style = Style::new().bold().fg_color(Some(color(severity).into()));
-    format!("{style}{:<8}{style:#}", severity.name().to_uppercase())
+    format!("{style}{}{style:#}", words::padded(&words::badge(language, severity), 8))
 }
 
 fn color(severity: Severity) -> AnsiColor {

@@ -1,0 +1,86 @@
+//! What the reports say besides the findings, in each language.
+
+use finding::{Finding, Language, Severity};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::Report;
+
+/// The findings as they are told in a language: titles and descriptions of built-in rules, and a sentence each. What has
+/// no translation stays in English.
+pub(super) fn translated(mut findings: Vec<Finding>, language: Language) -> Vec<Finding> {
+    if language == Language::English {
+        return findings;
+    }
+    for finding in &mut findings {
+        if let Some(translation) = rule::translation(language.tag(), &finding.rule.id) {
+            finding.rule.title.clone_from(&translation.title);
+            finding.rule.description.clone_from(&translation.description);
+        }
+        finding.story = language.sentence(finding, &finding.rule.title);
+    }
+    findings
+}
+
+/// `text` filled up with blanks to a width on the screen, on which Chinese characters are two columns wide.
+pub(super) fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// The name of a severity as a badge.
+pub(super) fn badge(language: Language, severity: Severity) -> String {
+    language.severity(severity).to_uppercase()
+}
+
+/// What was read: events, times, rules.
+pub(super) fn read(language: Language, report: &Report) -> String {
+    let (events, rules) = (report.heard.events, report.rules);
+    let Some((first, last)) = report.span else {
+        return language.pick([
+            format!("{events} events, {rules} rules"),
+            format!("{events} 筆事件，{rules} 條規則"),
+            format!("{events} 条事件，{rules} 条规则"),
+        ]);
+    };
+    language.pick([
+        format!("{events} events from {first:.0} to {last:.0}, {rules} rules"),
+        format!("{events} 筆事件，自 {first:.0} 至 {last:.0}，{rules} 條規則"),
+        format!("{events} 条事件，自 {first:.0} 至 {last:.0}，{rules} 条规则"),
+    ])
+}
+
+/// What was left out, if anything.
+pub(super) fn left_out(language: Language, report: &Report) -> Option<String> {
+    let count = report.heard.quarantined;
+    (count > 0).then(|| {
+        language.pick([
+            format!("{count} records are no audit events and were left out"),
+            format!("{count} 筆紀錄不是稽核事件，未列入"),
+            format!("{count} 条记录不是审计事件，未计入"),
+        ])
+    })
+}
+
+/// How much was found.
+pub(super) fn found(language: Language, report: &Report) -> String {
+    let (stories, findings) = (report.stories.len(), report.findings.len() + report.untold);
+    language.pick([
+        format!("{stories} stories from {findings} findings"),
+        format!("共 {stories} 個事件經過，{findings} 項發現"),
+        format!("共 {stories} 个事件经过，{findings} 项发现"),
+    ])
+}
+
+/// Repeats of a moment.
+pub(super) fn more(language: Language, count: usize) -> String {
+    language.pick([format!("and {count} more"), format!("另有 {count} 次"), format!("另有 {count} 次")])
+}
+
+/// How far a story went.
+pub(super) fn reach(language: Language, reach: &finding::Reach) -> String {
+    let finding::Reach { allowed, denied, failed, .. } = reach;
+    language.pick([
+        format!("{allowed} done, {denied} refused, {failed} failed"),
+        format!("{allowed} 個已執行，{denied} 個遭拒絕，{failed} 個失敗"),
+        format!("{allowed} 个已执行，{denied} 个被拒绝，{failed} 个失败"),
+    ])
+}
