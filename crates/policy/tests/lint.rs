@@ -16,9 +16,7 @@ fn folder() -> PathBuf {
 #[test]
 fn every_lint_has_its_golden_output() {
     let options = LintOptions::new(ServerVersion::DEFAULT);
-    // Needs a policy that no test of reasonable size can make.
-    let exempt = ["too-complex"];
-    for id in LINTS.iter().map(|lint| lint.id).filter(|id| !exempt.contains(id)) {
+    for id in LINTS.iter().map(|lint| lint.id) {
         let text = std::fs::read_to_string(folder().join(format!("{id}.yaml"))).expect(id);
         let issues = lint(text.as_bytes(), &options).issues;
         assert!(issues.iter().any(|issue| issue.lint.id == id), "{id} is not found: {issues:#?}");

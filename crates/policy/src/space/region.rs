@@ -2,8 +2,9 @@
 
 use smallvec::{SmallVec, smallvec};
 
-/// Boxes that one operation may make before it gives up.
-const BOXES_MAX: usize = 50_000;
+/// Boxes that one operation may make before it gives up: many times what published policies need, and soon reached by
+/// rules that all overlap.
+const BOXES_MAX: usize = 5_000;
 
 /// The question needs more boxes than one may spend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
