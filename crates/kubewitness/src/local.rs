@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use audit::Format;
+use audit::{Format, Micros};
 use host::Host;
 use ledger::EntryView;
-use query::{Expr, Field, Query, Raw, Test};
+use query::{Expr, Field, Query, Raw, Row, Test};
 use store::{Column, FoundRow, GroupBy, Key, Payload, Scan, Snapshot, Value, Viewer};
 use tlog::{LeafIndex, TreeSize};
 
@@ -46,6 +46,26 @@ impl Local {
     /// The log.
     pub(crate) fn log(&self) -> &ledger::Reader {
         &self.ledger
+    }
+
+    /// Shows the rows that match in the order of the log, one by one. What is older than `since` is not read where a
+    /// segment says so.
+    pub(crate) fn each(
+        &self,
+        query: &Query,
+        since: Option<Micros>,
+        show: &mut dyn FnMut(&Row<'_>),
+    ) -> anyhow::Result<()> {
+        let start = since.map_or(0, |since| self.store.place_of(since));
+        self.store.entries(start..self.store.next(), |entry| {
+            let store::Entry { index, received, cluster, format, payload } = entry;
+            query::Entry { index, received, cluster, format, payload }.with_row(|row| {
+                if query.matches(row) {
+                    show(row);
+                }
+            });
+        })?;
+        Ok(())
     }
 
     /// Rows in order, page by page, so that memory stays bounded.

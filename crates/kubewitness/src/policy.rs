@@ -8,6 +8,7 @@ mod format;
 mod generate;
 mod input;
 mod lint;
+mod needs;
 mod render;
 mod simulate;
 mod traffic;

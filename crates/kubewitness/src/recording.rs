@@ -1,6 +1,7 @@
-//! Audit events of files and standard input, one after the other: what `scan` and `policy simulate` read.
+//! Recorded audit events, one after the other: of files and standard input, or of a data directory.
 //!
-//! Any form that `audit` knows, plain, gzip or Zstandard. Memory is bounded by the longest item, not by the file.
+//! Files are of any form that `audit` knows, plain, gzip or Zstandard. Memory is bounded by the longest item, not by the
+//! file, and by a few row groups of a data directory.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
@@ -9,6 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use audit::{End, Event, Format, Json, Splitter};
 use indicatif::{ProgressBar, ProgressStyle};
+use query::Row;
+
+use crate::output::Zone;
+use crate::source::{DataDir, FilterArgs, context};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 1 << 20;
@@ -28,10 +33,81 @@ pub(crate) struct Heard {
 pub(crate) struct Record<'a> {
     /// Its number in the whole recording, from zero; quarantined records are counted too.
     pub(crate) index: u64,
-    /// The cluster that its wrapper names.
+    /// The cluster that its wrapper or the log names.
     pub(crate) cluster: Option<&'a str>,
+    /// When the log took it, in microseconds since 1970; 0 in a file.
+    pub(crate) received: audit::Micros,
+    /// Length of its exact text, with its wrapper.
+    pub(crate) bytes: usize,
     /// The event.
     pub(crate) event: &'a Event<'a>,
+}
+
+/// Recorded events that a command is tried on.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Recording")]
+pub(crate) struct Recording {
+    /// Audit log of any form (.gz and .zst are unpacked) instead of the data directory; a directory means the files in
+    /// it, `-` standard input; may be repeated
+    #[arg(long, value_name = "FILE")]
+    from: Vec<PathBuf>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    data: DataDir,
+}
+
+impl Recording {
+    /// Whether files or a part of the data directory are named.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.from.is_empty() || self.filter.is_given()
+    }
+
+    /// Shows each event that the flags ask for, in the order of the log.
+    pub(crate) fn each(&self, visit: &mut dyn FnMut(&Record<'_>)) -> anyhow::Result<Heard> {
+        let context = context(&Zone::system());
+        let (query, since) = (self.filter.rows(&context)?, self.filter.since(&context)?);
+        if !self.from.is_empty() {
+            return each_event(&self.from, &mut |record| {
+                if !self.filter.is_given() || query.matches(&record.row()) {
+                    visit(record);
+                }
+            });
+        }
+        let mut heard = Heard::default();
+        self.data.open()?.each(&query, since, &mut |row| {
+            heard.bytes += row.payload.len() as u64;
+            match Record::of(row) {
+                Some(record) => {
+                    heard.events += 1;
+                    visit(&record);
+                }
+                None => heard.quarantined += 1,
+            }
+        })?;
+        Ok(heard)
+    }
+}
+
+impl<'a> Record<'a> {
+    /// A row of a data directory, unless it is in quarantine.
+    fn of(row: &Row<'a>) -> Option<Self> {
+        let Row { index, received, cluster, payload, .. } = *row;
+        Some(Self { index, cluster: Some(cluster), received, bytes: payload.len(), event: row.event? })
+    }
+
+    /// The event as queries see it.
+    fn row(&self) -> Row<'a> {
+        Row {
+            index: self.index,
+            received: self.received,
+            cluster: self.cluster.unwrap_or_default(),
+            format: Format::Audit,
+            payload: &[],
+            event: Some(self.event),
+            defect: None,
+        }
+    }
 }
 
 /// Reads `paths` in order (`-` is standard input; a directory means its files in name order) and shows each event.
@@ -101,7 +177,8 @@ fn take(item: &audit::Item<'_>, heard: &mut Heard, visit: &mut dyn FnMut(&Record
     let index = heard.events + heard.quarantined;
     let mut show = |event: Option<Event<'_>>| match event {
         Some(event) => {
-            visit(&Record { index, cluster: item.cluster.as_deref(), event: &event });
+            let (cluster, bytes) = (item.cluster.as_deref(), item.bytes.len());
+            visit(&Record { index, cluster, received: 0, bytes, event: &event });
             heard.events += 1;
         }
         None => heard.quarantined += 1,

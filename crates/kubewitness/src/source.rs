@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use audit::Micros;
 use host::Host;
 use query::{Context, Expr, Field, Pattern, Query, Range, Test};
 
@@ -84,6 +85,11 @@ pub(crate) fn context(zone: &Zone) -> Context {
 }
 
 impl FilterArgs {
+    /// Whether any flag is given.
+    pub(crate) fn is_given(&self) -> bool {
+        [&self.since, &self.until, &self.namespace, &self.cluster].iter().any(|flag| flag.is_some())
+    }
+
     /// The query of `text` and the flags.
     pub(crate) fn query(&self, text: &str, zone: &Zone) -> anyhow::Result<Query> {
         let context = context(zone);
@@ -92,11 +98,17 @@ impl FilterArgs {
         Ok(query.and(self.rows(&context)?))
     }
 
+    /// The time that `--since` names.
+    pub(crate) fn since(&self, context: &Context) -> anyhow::Result<Option<Micros>> {
+        let time = self.since.as_deref().map(|text| query::parse_since(text, context)).transpose();
+        Ok(time.map_err(|error| Usage(error.to_string()))?)
+    }
+
     /// The query of the flags alone.
     pub(crate) fn rows(&self, context: &Context) -> anyhow::Result<Query> {
-        let time = |result: Result<_, query::TimeError>| result.map_err(|error| Usage(error.to_string()));
-        let low = self.since.as_deref().map(|text| time(query::parse_since(text, context))).transpose()?;
-        let high = self.until.as_deref().map(|text| time(query::parse_until(text, context))).transpose()?;
+        let low = self.since(context)?;
+        let high = self.until.as_deref().map(|text| query::parse_until(text, context)).transpose();
+        let high = high.map_err(|error| Usage(error.to_string()))?;
         let named = |field, name: &Option<String>| name.as_deref().map(|name| Expr::field(field, glob(name)));
         let flags = [named(Field::Namespace, &self.namespace), named(Field::Cluster, &self.cluster)];
         Ok(Query { expr: Expr::and(flags.into_iter().flatten()) }.and(Query::within(Range { low, high })))

@@ -69,7 +69,7 @@ pub(crate) fn treatment(policy: &Policy, rule: Option<usize>) -> Treatment {
     }
     let own = rule.map(|rule| rule.omit_stages.as_slice()).unwrap_or_default();
     let mut omit_stages: Vec<Stage> = policy.omit_stages.iter().chain(own).copied().collect();
-    omit_stages.sort_unstable_by_key(|stage| stage.as_str());
+    omit_stages.sort_unstable_by_key(|stage| stage.name());
     omit_stages.dedup();
     let asked = rule.and_then(|rule| rule.omit_managed_fields).unwrap_or(policy.omit_managed_fields);
     Treatment { level, omit_stages, omit_managed_fields: asked && level >= Level::Request }

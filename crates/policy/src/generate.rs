@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::format::to_yaml_with;
 use crate::model::{GroupResources, Level, Policy, Rule};
-use crate::need::Need;
+use crate::need::{Need, Pattern};
 use crate::outline::Outline;
-use crate::tally::Volume;
+use crate::tally::{Tally, Volume};
 
 /// Goals that can be asked for.
 pub const GOALS: &[(&str, &str)] = &[
@@ -20,40 +20,57 @@ pub const GOALS: &[(&str, &str)] = &[
 
 /// A rule with its reasons.
 #[derive(Debug, Clone)]
-struct Reasoned {
-    rule: Rule,
-    why: String,
+pub(crate) struct Reasoned {
+    pub(crate) rule: Rule,
+    pub(crate) why: String,
     /// The rule may be lowered to this level, or dropped at `None`, to keep within a budget.
-    least: Level,
+    pub(crate) least: Level,
 }
 
 /// A generated policy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Generated {
-    rules: Vec<Reasoned>,
-    costs: Vec<Option<f64>>,
+    /// What a policy says besides its rules.
+    pub(crate) frame: Policy,
+    pub(crate) rules: Vec<Reasoned>,
+    /// Bytes a day that each rule keeps at each level; empty while no traffic is known.
+    pub(crate) costs: Vec<[f64; 4]>,
 }
 
 impl Generated {
     /// The policy.
     pub fn policy(&self) -> Policy {
-        Policy::new(self.rules.iter().map(|reasoned| reasoned.rule.clone()).collect())
+        let rules = self.rules.iter().map(|reasoned| reasoned.rule.clone()).collect();
+        Policy { rules, ..self.frame.clone() }
     }
 
-    /// Sets what each rule keeps, in bytes a day.
-    pub fn set_costs(&mut self, kept: &[Volume], days: f64) {
-        let cost = |volume: &Volume| (days > 0.0).then(|| volume.bytes as f64 / days);
-        self.costs = kept.iter().map(cost).collect();
+    /// Writes down what each rule keeps of some traffic, and lowers rules until all of it is within the budget in
+    /// bytes a day, as far as the goals allow. Returns the bytes a day, where the traffic spans any time.
+    ///
+    /// The tally must be one under [`Generated::policy`]: which rule decides a request does not change by lowering.
+    pub fn fit(&mut self, tally: &Tally, budget: Option<f64>) -> Option<f64> {
+        let per_day = |volume: Volume| tally.per_day(volume);
+        per_day(tally.kept)?;
+        let shares = || tally.rules.iter().map(|share| share.at.map(|volume| per_day(volume).unwrap_or(0.0)));
+        self.costs = shares().take(self.rules.len()).collect();
+        while budget.is_some_and(|budget| self.bytes_a_day() > budget) && self.economise() {}
+        Some(self.bytes_a_day())
+    }
+
+    /// What it keeps of the traffic that it was fitted to.
+    fn bytes_a_day(&self) -> f64 {
+        (0..self.rules.len()).filter_map(|i| self.cost(i)).sum()
+    }
+
+    fn cost(&self, rule: usize) -> Option<f64> {
+        self.costs.get(rule).map(|at| at[self.rules[rule].rule.level as usize])
     }
 
     /// Lowers the most expensive rule that its goals allow to lower; false where none is left.
-    pub fn economise(&mut self) -> bool {
-        let cost = |i: usize| self.costs.get(i).copied().flatten().unwrap_or(0.0);
-        let mut lowerable: Vec<usize> = (0..self.rules.len())
-            .filter(|&i| self.rules[i].rule.level > self.rules[i].least && cost(i) > 0.0)
-            .collect();
-        lowerable.sort_by(|&a, &b| cost(b).total_cmp(&cost(a)));
-        let Some(&most) = lowerable.first() else { return false };
+    fn economise(&mut self) -> bool {
+        let lowerable = (0..self.rules.len()).filter(|&i| self.rules[i].rule.level > self.rules[i].least);
+        let costly = lowerable.filter_map(|i| Some((i, self.cost(i).filter(|cost| *cost > 0.0)?)));
+        let Some((most, _)) = costly.max_by(|a, b| a.1.total_cmp(&b.1)) else { return false };
         let chosen = &mut self.rules[most];
         chosen.rule.level = match chosen.rule.level {
             Level::RequestResponse => Level::Request,
@@ -69,8 +86,8 @@ impl Generated {
     pub fn to_yaml(&self, head: &str) -> String {
         let head: String = head.lines().map(|line| format!("{}\n", format!("# {line}").trim_end())).collect();
         let comment = |i: usize| {
-            let cost = self.costs.get(i).copied().flatten();
-            let cost = cost.map_or(String::new(), |bytes| format!("\nCosts about {} a day.", bytes_text(bytes)));
+            let cost =
+                self.cost(i).map_or(String::new(), |bytes| format!("\nCosts about {} a day.", bytes_text(bytes)));
             format!("{}{cost}", self.rules[i].why)
         };
         let yaml = to_yaml_with(&self.policy(), comment);
@@ -92,9 +109,9 @@ pub fn bytes_text(bytes: f64) -> String {
 
 /// Generates a policy for goals from what their detections need.
 pub fn generate(goals: &[String], needs: &[Need]) -> Generated {
-    let chosen: Vec<&Need> = needs.iter().filter(|need| need.goals.iter().any(|goal| goals.contains(goal))).collect();
+    let chosen = needed_for(goals, needs);
     let mut rules = noise();
-    rules.extend(secrets(&chosen));
+    rules.push(secrets(&chosen));
     rules.extend(wanted(&chosen));
     rules.push(ways_in());
     rules.push(Reasoned {
@@ -109,13 +126,21 @@ pub fn generate(goals: &[String], needs: &[Need]) -> Generated {
             .to_owned(),
         least: Level::None,
     });
-    rules.push(Reasoned {
+    rules.push(everything_else());
+    Generated { frame: Policy::new(Vec::new()), rules, costs: Vec::new() }
+}
+
+/// The needs of the goals.
+pub(crate) fn needed_for<'n>(goals: &[String], needs: &'n [Need]) -> Vec<&'n Need> {
+    needs.iter().filter(|need| need.goals.iter().any(|goal| goals.contains(goal))).collect()
+}
+
+pub(crate) fn everything_else() -> Reasoned {
+    Reasoned {
         rule: Rule { level: Level::Metadata, ..Rule::default() },
         why: "Everything else, also APIs that do not exist yet, and failed authentications.".to_owned(),
         least: Level::Metadata,
-    });
-    let costs = vec![None; rules.len()];
-    Generated { rules, costs }
+    }
 }
 
 fn strings(values: &[&str]) -> Vec<String> {
@@ -168,7 +193,7 @@ fn noise() -> Vec<Reasoned> {
 }
 
 /// Secrets and tokens come before every rule that records bodies.
-fn secrets(chosen: &[&Need]) -> Vec<Reasoned> {
+pub(crate) fn secrets(chosen: &[&Need]) -> Reasoned {
     let rule = Rule {
         level: Level::Metadata,
         resources: vec![
@@ -183,11 +208,11 @@ fn secrets(chosen: &[&Need]) -> Vec<Reasoned> {
     if !needed.is_empty() {
         why.push_str(&format!("\nNeeded by {}.", needed.join(", ")));
     }
-    vec![Reasoned { rule, why, least: Level::Metadata }]
+    Reasoned { rule, why, least: Level::Metadata }
 }
 
 /// Ways into pods, nodes and credentials: recorded whatever the goals and the budget are.
-fn ways_in() -> Reasoned {
+pub(crate) fn ways_in() -> Reasoned {
     let streams = ["nodes/proxy", "pods/attach", "pods/ephemeralcontainers", "pods/exec", "pods/portforward"];
     let core = [&streams[..], &["pods/proxy", "services/proxy"]].concat();
     let approvals = entry("certificates.k8s.io", &["certificatesigningrequests/approval"]);
@@ -196,8 +221,14 @@ fn ways_in() -> Reasoned {
     Reasoned { rule, why: why.to_owned(), least: Level::Metadata }
 }
 
+/// Whether a pattern is for what [`secrets`] records, and nothing else.
+pub(crate) fn is_secret(pattern: &Pattern) -> bool {
+    let secret = |resource: &String| matches!(resource.as_str(), "secrets" | "serviceaccounts/token");
+    pattern.group.is_empty() && !pattern.resources.is_empty() && pattern.resources.iter().all(secret)
+}
+
 /// One rule for every level, set of verbs and kind of request that detections ask for, deepest first.
-fn wanted(chosen: &[&Need]) -> Vec<Reasoned> {
+pub(crate) fn wanted(chosen: &[&Need]) -> Vec<Reasoned> {
     /// Level, deepest first, and verbs.
     type Shape = (std::cmp::Reverse<Level>, Vec<String>);
     /// Resources by group, and the detections that need them.
@@ -205,9 +236,7 @@ fn wanted(chosen: &[&Need]) -> Vec<Reasoned> {
     let mut shapes: BTreeMap<Shape, Wants> = BTreeMap::new();
     for need in chosen {
         for pattern in &need.requests {
-            let is_secret = pattern.group.is_empty()
-                && pattern.resources.iter().all(|r| matches!(r.as_str(), "secrets" | "serviceaccounts/token"));
-            if is_secret {
+            if is_secret(pattern) {
                 continue;
             }
             let shape = (std::cmp::Reverse(need.level), pattern.verbs.clone());

@@ -21,11 +21,12 @@ pub struct Need {
     /// Which requests it looks at.
     pub requests: Vec<Pattern>,
     /// The least level at which it can fire.
-    #[serde(with = "level")]
     pub level: Level,
     /// Stages of which it needs one.
-    #[serde(with = "stages")]
     pub stages: Vec<Stage>,
+    /// Fields of bodies that it reads, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
 }
 
 /// Requests, as a rule selects them. Empty lists do not restrict.
@@ -44,38 +45,8 @@ pub struct Pattern {
     pub namespaces: Vec<String>,
     /// Object names.
     pub names: Vec<String>,
-}
-
-mod level {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::model::Level;
-
-    pub(super) fn serialize<S: Serializer>(level: &Level, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(level.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Level, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Level::parse(&text).ok_or_else(|| D::Error::custom(format!("unknown level {text:?}")))
-    }
-}
-
-mod stages {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::model::Stage;
-
-    pub(super) fn serialize<S: Serializer>(stages: &[Stage], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(stages.iter().map(|stage| stage.as_str()))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stage>, D::Error> {
-        let texts = Vec::<String>::deserialize(deserializer)?;
-        let stage =
-            |text: &String| Stage::parse(text).ok_or_else(|| D::Error::custom(format!("unknown stage {text:?}")));
-        texts.iter().map(stage).collect()
-    }
+    /// Paths of requests that are not for resources; a pattern has these or the others.
+    pub paths: Vec<String>,
 }
 
 impl Pattern {
@@ -85,13 +56,14 @@ impl Pattern {
             resources: self.resources.clone(),
             resource_names: self.names.clone(),
         };
-        let any = self.resources.is_empty() && self.group.is_empty();
+        let any = self.resources.is_empty() && self.group.is_empty() || !self.paths.is_empty();
         Rule {
             level,
             users: self.users.clone(),
             verbs: self.verbs.clone(),
             namespaces: self.namespaces.clone(),
             resources: if any { Vec::new() } else { vec![entry] },
+            non_resource_urls: self.paths.clone(),
             ..Rule::default()
         }
     }
@@ -126,13 +98,22 @@ pub struct Cause {
     pub stage: bool,
 }
 
-/// The detections that a policy leaves blind.
-pub fn blind_spots(policy: &Policy, needs: &[Need]) -> Result<Vec<BlindSpot>, TooComplex> {
+/// The space of requests, cut along a policy and needs, with what each rule decides.
+pub(crate) fn mapped<'n>(
+    policy: &Policy,
+    needs: impl IntoIterator<Item = &'n Need>,
+) -> Result<(Space, Map), TooComplex> {
     let mut space = Space::of(&[policy]);
     for need in needs {
         need.requests.iter().for_each(|pattern| space.name(&pattern.rule(need.level)));
     }
     let map = Map::new(&space, policy)?;
+    Ok((space, map))
+}
+
+/// The detections that a policy leaves blind.
+pub fn blind_spots(policy: &Policy, needs: &[Need]) -> Result<Vec<BlindSpot>, TooComplex> {
+    let (space, map) = mapped(policy, needs)?;
     let mut found = Vec::new();
     for need in needs {
         found.extend(blind_spot(policy, need, &space, &map)?);
@@ -149,31 +130,45 @@ fn shortfall(policy: &Policy, rule: Option<usize>, need: &Need) -> Option<Cause>
     (treatment.level < need.level || stage).then_some(Cause { rule, level: treatment.level, stage })
 }
 
-fn blind_spot(policy: &Policy, need: &Need, space: &Space, map: &Map) -> Result<Option<BlindSpot>, TooComplex> {
-    let mut wanted = Region::default();
-    for pattern in &need.requests {
-        wanted.union(space.rule(&pattern.rule(need.level)));
-    }
-    // No detection of a resource request is for requests without a user: those are 401s.
-    let (mut unseen, mut causes, mut seen) = (Region::default(), Vec::new(), false);
-    let rules = map.decided.iter().enumerate().map(|(i, region)| (Some(i), region));
-    for (rule, region) in rules.chain([(None, &map.unmatched)]) {
-        let share = region.and(&wanted);
-        if share.is_empty() {
-            continue;
+/// What a policy does not show of what a need asks for.
+pub(crate) struct Unseen {
+    region: Region,
+    pub(crate) causes: Vec<Cause>,
+    /// Whether anything else of it is shown.
+    seen: bool,
+}
+
+impl Unseen {
+    pub(crate) fn of(policy: &Policy, need: &Need, space: &Space, map: &Map) -> Self {
+        let mut wanted = Region::default();
+        for pattern in &need.requests {
+            wanted.union(space.rule(&pattern.rule(need.level)));
         }
-        match shortfall(policy, rule, need) {
-            Some(cause) => {
-                causes.push(cause);
-                unseen.union(share);
+        let mut unseen = Self { region: Region::default(), causes: Vec::new(), seen: false };
+        let rules = map.decided.iter().enumerate().map(|(i, region)| (Some(i), region));
+        for (rule, region) in rules.chain([(None, &map.unmatched)]) {
+            let share = region.and(&wanted);
+            if share.is_empty() {
+                continue;
             }
-            None => seen = true,
+            match shortfall(policy, rule, need) {
+                Some(cause) => {
+                    unseen.causes.push(cause);
+                    unseen.region.union(share);
+                }
+                None => unseen.seen = true,
+            }
         }
+        unseen
     }
-    if unseen.is_empty() {
+}
+
+fn blind_spot(policy: &Policy, need: &Need, space: &Space, map: &Map) -> Result<Option<BlindSpot>, TooComplex> {
+    let Unseen { region, causes, seen } = Unseen::of(policy, need, space, map);
+    if region.is_empty() {
         return Ok(None);
     }
-    let unseen = unseen.simplified(&space.widest())?;
+    let unseen = region.simplified(&space.widest())?;
     Ok(Some(BlindSpot {
         total: !seen,
         areas: unseen.cells.iter().map(|cell| space.area(cell)).collect(),
@@ -186,7 +181,7 @@ fn blind_spot(policy: &Policy, need: &Need, space: &Space, map: &Map) -> Result<
 
 fn smallest_change(policy: &Policy, need: &Need, causes: &[Cause]) -> String {
     if causes.iter().all(|cause| cause.stage) {
-        let stages: Vec<&str> = need.stages.iter().map(|stage| stage.as_str()).collect();
+        let stages: Vec<&str> = need.stages.iter().map(|stage| stage.name()).collect();
         let global = need.stages.iter().any(|stage| policy.omit_stages.contains(stage));
         let rules: Vec<String> =
             causes.iter().filter_map(|cause| cause.rule).map(|rule| (rule + 1).to_string()).collect();
@@ -226,6 +221,7 @@ pub fn built_in_needs() -> Vec<Need> {
         requests: patterns(row.requests),
         level: row.level,
         stages: row.stages.to_vec(),
+        fields: Vec::new(),
     };
     NEEDS.iter().map(need).collect()
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::evaluate::Evaluator;
-use crate::model::{Level, Stage};
+use crate::model::{Level, Policy, Stage};
+use crate::preset::Preset;
 use crate::request::Request;
 
 /// One recorded event, as far as its volume matters.
@@ -25,6 +26,17 @@ pub struct Recorded<'a> {
     pub response_body: u64,
     /// Time of the event, in microseconds since 1970.
     pub time: Option<i64>,
+    /// Like events that it stands for: 1 in a recording.
+    pub count: u64,
+}
+
+impl Recorded<'_> {
+    /// Bytes of the event's text at a level; bodies that are not in the event cannot be known.
+    fn bytes_at(&self, level: Level) -> u64 {
+        let request_body = if level < Level::Request { self.request_body } else { 0 };
+        let response_body = if level < Level::RequestResponse { self.response_body } else { 0 };
+        self.bytes.saturating_sub(request_body + response_body)
+    }
 }
 
 /// Events and bytes.
@@ -37,10 +49,23 @@ pub struct Volume {
 }
 
 impl Volume {
-    fn add(&mut self, bytes: u64) {
-        self.events += 1;
-        self.bytes += bytes;
+    /// Adds so many events of so many bytes each.
+    pub fn add(&mut self, count: u64, bytes: u64) {
+        self.events += count;
+        self.bytes += count * bytes;
     }
+}
+
+/// What one rule decides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// What it keeps.
+    pub kept: Volume,
+    /// What it drops.
+    pub dropped: Volume,
+    /// What it would keep at each level; its stages are as they are.
+    #[serde(skip)]
+    pub at: [Volume; 4],
 }
 
 /// Distinct users and resources counted by name; all others are counted together.
@@ -56,8 +81,8 @@ pub struct Tally {
     pub kept: Volume,
     /// What it drops.
     pub dropped: Volume,
-    /// Kept and dropped by rule; the last is for requests that no rule matches.
-    pub rules: Vec<(Volume, Volume)>,
+    /// By rule; the last is for requests that no rule matches.
+    pub rules: Vec<Share>,
     /// Kept by user.
     pub users: HashMap<String, Volume>,
     /// Kept by resource, with group.
@@ -68,63 +93,80 @@ pub struct Tally {
     pub recorded_levels: [u64; 4],
     first: Option<i64>,
     last: Option<i64>,
+    preset: Option<Preset>,
 }
 
 impl Tally {
-    /// An empty tally under a policy of so many rules.
-    pub fn new(evaluator: Evaluator, rules: usize) -> Self {
+    /// An empty tally under a policy.
+    pub fn new(policy: &Policy) -> Self {
         Self {
-            evaluator,
+            evaluator: Evaluator::new(policy),
             read: Volume::default(),
             kept: Volume::default(),
             dropped: Volume::default(),
-            rules: vec![Default::default(); rules + 1],
+            rules: vec![Share::default(); policy.rules.len() + 1],
             users: HashMap::new(),
             resources: HashMap::new(),
             deeper: 0,
             recorded_levels: [0; 4],
             first: None,
             last: None,
+            preset: None,
         }
     }
 
-    /// Counts one event.
+    /// The tally of a day of a preset.
+    pub fn of_preset(policy: &Policy, preset: Preset) -> Self {
+        let mut tally = Self { preset: Some(preset), ..Self::new(policy) };
+        preset.day().for_each(|event| tally.add(&event));
+        tally
+    }
+
+    /// Counts one event, or as many as it stands for.
     pub fn add(&mut self, event: &Recorded<'_>) {
-        self.read.add(event.bytes);
-        self.recorded_levels[event.level as usize] += 1;
+        let count = event.count;
+        self.read.add(count, event.bytes);
+        self.recorded_levels[event.level as usize] += count;
         if let Some(time) = event.time {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.last = Some(self.last.map_or(time, |last| last.max(time)));
         }
         let decision = self.evaluator.decide(&event.request);
-        let rule = decision.rule.unwrap_or(self.rules.len() - 1);
+        let unmatched = self.rules.len() - 1;
+        let share = &mut self.rules[decision.rule.unwrap_or(unmatched)];
+        if !decision.omit_stages.contains(&event.stage) {
+            for level in [Level::Metadata, Level::Request, Level::RequestResponse] {
+                share.at[level as usize].add(count, event.bytes_at(level));
+            }
+        }
         if !decision.records(event.stage) {
-            self.dropped.add(event.bytes);
-            self.rules[rule].1.add(event.bytes);
+            self.dropped.add(count, event.bytes);
+            share.dropped.add(count, event.bytes);
             return;
         }
-        let mut bytes = event.bytes;
-        if decision.level < Level::Request {
-            bytes = bytes.saturating_sub(event.request_body);
-        }
-        if decision.level < Level::RequestResponse {
-            bytes = bytes.saturating_sub(event.response_body);
-        }
-        self.deeper += u64::from(decision.level > event.level);
-        self.kept.add(bytes);
-        self.rules[rule].0.add(bytes);
-        let user = event.request.user.as_ref().map_or("(not authenticated)", |user| &user.name);
-        count(&mut self.users, user, bytes);
-        let resource = match (event.request.resource_request, &*event.request.api_group) {
-            (false, _) => event.request.path.to_string(),
-            (true, "") => event.request.combined_resource().into_owned(),
-            (true, group) => format!("{}.{group}", event.request.combined_resource()),
-        };
-        count(&mut self.resources, &resource, bytes);
+        let (bytes, deeper) = (event.bytes_at(decision.level), decision.level > event.level);
+        share.kept.add(count, bytes);
+        self.deeper += if deeper { count } else { 0 };
+        self.kept.add(count, bytes);
+        self.count_names(&event.request, count, bytes);
     }
 
-    /// Seconds between the first and the last event.
+    fn count_names(&mut self, request: &Request<'_>, events: u64, bytes: u64) {
+        let user = request.user.as_ref().map_or("(not authenticated)", |user| &user.name);
+        count(&mut self.users, user, events, bytes);
+        let resource = match (request.resource_request, &*request.api_group) {
+            (false, _) => request.path.to_string(),
+            (true, "") => request.combined_resource().into_owned(),
+            (true, group) => format!("{}.{group}", request.combined_resource()),
+        };
+        count(&mut self.resources, &resource, events, bytes);
+    }
+
+    /// Seconds between the first and the last event; a day for a preset.
     pub fn seconds(&self) -> Option<f64> {
+        if self.preset.is_some() {
+            return Some(86_400.0);
+        }
         let (first, last) = (self.first?, self.last?);
         (last > first).then(|| (last - first) as f64 / 1e6)
     }
@@ -136,6 +178,9 @@ impl Tally {
 
     /// How far the figures can be trusted, in sentences.
     pub fn confidence(&self) -> Vec<String> {
+        if let Some(preset) = self.preset {
+            return vec![preset.assumption()];
+        }
         let mut said = Vec::new();
         if self.read.events == 0 {
             return vec!["no events were read, so there is nothing to go by".to_owned()];
@@ -164,11 +209,11 @@ impl Tally {
     }
 }
 
-fn count(counts: &mut HashMap<String, Volume>, name: &str, bytes: u64) {
+fn count(counts: &mut HashMap<String, Volume>, name: &str, events: u64, bytes: u64) {
     if let Some(volume) = counts.get_mut(name) {
-        volume.add(bytes);
+        volume.add(events, bytes);
         return;
     }
     let name = if counts.len() < NAMES_MAX { name } else { "(all others)" };
-    counts.entry(name.to_owned()).or_default().add(bytes);
+    counts.entry(name.to_owned()).or_default().add(events, bytes);
 }

@@ -1,7 +1,8 @@
 //! Generated policies meet their goals, also after economies, and pass the linter.
 
 use policy::{
-    GOALS, LintOptions, Need, ServerVersion, Severity, Volume, blind_spots, built_in_needs, generate, lint, load,
+    GOALS, LintOptions, Need, PRESETS, ServerVersion, Severity, Tally, blind_spots, built_in_needs, generate, lint,
+    load,
 };
 
 fn needs_of(goals: &[String]) -> Vec<Need> {
@@ -23,9 +24,12 @@ fn goals_are_met_and_stay_met_under_economies() {
     for goals in all.iter().map(|goal| vec![goal.clone()]).chain([all.clone()]) {
         let mut generated = generate(&goals, &built_in_needs());
         check(&goals, &generated.to_yaml("all"));
-        let rules = generated.policy().rules.len();
-        generated.set_costs(&vec![Volume { events: 1, bytes: 1_000_000 }; rules], 1.0);
-        while generated.economise() {}
+        for preset in PRESETS {
+            let tally = Tally::of_preset(&generated.policy(), preset);
+            let rate = generated.fit(&tally, Some(0.0)).expect("a preset is a day");
+            let told = Tally::of_preset(&generated.policy(), preset).kept.bytes as f64;
+            assert!((rate - told).abs() < 1.0, "{rate} is {told}");
+        }
         check(&goals, &generated.to_yaml("least"));
     }
 }

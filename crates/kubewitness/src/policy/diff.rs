@@ -42,33 +42,35 @@ impl Diff {
         let new = input::policy(&self.new, self.server_version)?;
         let difference = policy::diff(&old, &new)?;
         let mut volumes = vec![Volume::default(); difference.changes.len()];
-        if self.traffic.is_given() {
-            self.traffic.read(&mut |event| {
-                if let Some(change) = difference.change_of(&event.request) {
-                    volumes[change].events += 1;
-                    volumes[change].bytes += event.bytes;
-                }
-            })?;
-        }
+        self.traffic.read(&mut |event| {
+            if let Some(change) = difference.change_of(&event.request) {
+                volumes[change].add(event.count, event.bytes);
+            }
+        })?;
         let mut out = anstream::stdout();
-        let given = self.traffic.is_given();
+        let preset = self.traffic.preset();
         match self.output {
             Output::Json => {
                 let changes = difference.changes.iter().zip(&volumes).map(|(change, volume)| {
                     let mut value = serde_json::to_value(change)?;
-                    if given {
-                        value["volume"] = json!(volume);
-                    }
+                    value["volume"] = json!(volume);
                     Ok(value)
                 });
                 let changes: Vec<serde_json::Value> = changes.collect::<Result<_, serde_json::Error>>()?;
                 let same = changes.is_empty();
-                writeln!(out, "{}", serde_json::to_string_pretty(&json!({"same": same, "changes": changes}))?)?;
+                let preset = preset.map(|preset| preset.name);
+                let value = json!({"same": same, "preset": preset, "changes": changes});
+                writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
             }
             Output::Text if difference.changes.is_empty() => writeln!(out, "the policies mean the same")?,
             Output::Text => {
                 for (change, volume) in difference.changes.iter().zip(&volumes) {
-                    text(change, given.then_some(*volume), &mut out)?;
+                    let of = preset
+                        .map_or("the recording".to_owned(), |preset| format!("a day of the preset {}", preset.name));
+                    text(change, *volume, &of, &mut out)?;
+                }
+                if let Some(preset) = preset {
+                    writeln!(out, "How sure this is: {}", preset.assumption())?;
                 }
             }
         }
@@ -77,7 +79,7 @@ impl Diff {
 }
 
 fn words(treatment: &Treatment) -> String {
-    let stages: Vec<&str> = treatment.omit_stages.iter().map(|stage| stage.as_str()).collect();
+    let stages: Vec<&str> = treatment.omit_stages.iter().map(|stage| stage.name()).collect();
     let stages = if stages.is_empty() { String::new() } else { format!(" without {}", stages.join(", ")) };
     let managed = if treatment.omit_managed_fields { " without managedFields" } else { "" };
     format!("{}{stages}{managed}", treatment.level)
@@ -104,15 +106,12 @@ pub(super) fn example(request: &Request<'_>) -> String {
     format!("{user} {} {}{group}{name}{place}", request.verb, request.combined_resource())
 }
 
-fn text(change: &Change, volume: Option<Volume>, out: &mut impl std::io::Write) -> std::io::Result<()> {
+fn text(change: &Change, volume: Volume, of: &str, out: &mut impl std::io::Write) -> std::io::Result<()> {
     writeln!(out, "{} -> {}", words(&change.before), words(&change.after))?;
     writeln!(out, "  decided by {}, now by {}", rules(&change.old_rules), rules(&change.new_rules))?;
     for (area, request) in change.areas.iter().zip(&change.examples) {
         writeln!(out, "  - {area}")?;
         writeln!(out, "    for example: {}", example(request))?;
     }
-    if let Some(volume) = volume {
-        writeln!(out, "  in the log: {} events, {}", volume.events, bytes_text(volume.bytes as f64))?;
-    }
-    writeln!(out)
+    writeln!(out, "  in {of}: {} events, {}\n", volume.events, bytes_text(volume.bytes as f64))
 }

@@ -74,8 +74,8 @@ impl Eval {
             }
             Output::Table => {
                 let rule = decision.rule.map_or("-".to_owned(), |rule| (rule + 1).to_string());
-                let stages: Vec<&str> = decision.omit_stages.iter().map(|stage| stage.as_str()).collect();
-                writeln!(out, "{rule:>4}  {:<15}  {}", decision.level.as_str(), stages.join(","))?;
+                let stages: Vec<&str> = decision.omit_stages.iter().map(|stage| stage.name()).collect();
+                writeln!(out, "{rule:>4}  {:<15}  {}", decision.level.name(), stages.join(","))?;
             }
         }
         Ok(())

@@ -88,7 +88,7 @@ fn text(request: &Request<'_>, found: &Explanation, out: &mut impl std::io::Writ
         Some(rule) => writeln!(out, "  rule {}: matches, level {}", rule + 1, found.level)?,
         None => writeln!(out, "  no rule matches: nothing is recorded")?,
     }
-    let names = |stages: &[policy::Stage]| stages.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
+    let names = |stages: &[policy::Stage]| stages.iter().map(|s| s.name()).collect::<Vec<_>>().join(", ");
     if found.stages.is_empty() {
         writeln!(out, "no event")?;
     } else {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use policy::ServerVersion;
+use policy::{Api, ServerVersion};
 
 /// The name of a file, `-` for standard input.
 pub(crate) fn is_stdin(path: &Path) -> bool {
@@ -32,6 +32,14 @@ pub(crate) fn policy(path: &Path, server: ServerVersion) -> anyhow::Result<polic
         Ok(policy) => Ok(policy),
         Err(error) => bail!("{error}: from file {}", path.display()),
     }
+}
+
+/// What a cluster serves: what Kubernetes itself does, and what a file adds.
+pub(crate) fn api(path: Option<&Path>, server: ServerVersion) -> anyhow::Result<Api> {
+    let built_in = Api::built_in(server);
+    let Some(path) = path else { return Ok(built_in) };
+    let text = String::from_utf8_lossy(&document(path)?).into_owned();
+    built_in.with_api_resources(&text).with_context(|| format!("cannot use {}", path.display()))
 }
 
 /// A file of lines, decompressed by its name: `.gz`, `.zst`, or as it is.

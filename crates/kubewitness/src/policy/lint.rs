@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use policy::{Api, LintOptions, ServerVersion, Severity};
+use policy::{LintOptions, ServerVersion, Severity};
 use serde_json::{Value, json};
 
 use super::input;
@@ -88,14 +88,8 @@ impl Lint {
     }
 
     fn options(&self) -> anyhow::Result<LintOptions> {
-        let mut options = LintOptions::new(self.server_version);
-        if let Some(path) = &self.api_resources {
-            let text = String::from_utf8_lossy(&input::document(path)?).into_owned();
-            options.api = Api::built_in(self.server_version)
-                .with_api_resources(&text)
-                .with_context(|| format!("cannot use {}", path.display()))?;
-        }
-        Ok(options)
+        let api = input::api(self.api_resources.as_deref(), self.server_version)?;
+        Ok(LintOptions { server: self.server_version, api })
     }
 
     fn file(&self, path: &PathBuf, options: &LintOptions) -> anyhow::Result<Linted> {

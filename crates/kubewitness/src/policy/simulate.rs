@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use policy::{Evaluator, Policy, ServerVersion, Tally, Volume, bytes_text};
+use policy::{Policy, ServerVersion, Tally, Volume, bytes_text};
 use serde_json::{Value, json};
 
 use super::input;
@@ -40,11 +40,7 @@ enum Output {
 impl Simulate {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let policy = input::policy(&self.policy, self.server_version)?;
-        if !self.traffic.is_given() {
-            anyhow::bail!("say which traffic: --from audit.log");
-        }
-        let mut tally = Tally::new(Evaluator::new(&policy), policy.rules.len());
-        let unreadable = self.traffic.read(&mut |event| tally.add(event))?;
+        let (tally, unreadable) = self.traffic.tally(&policy)?;
         let mut out = anstream::stdout();
         match self.output {
             Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&self.json(&tally, unreadable))?)?,
@@ -54,15 +50,16 @@ impl Simulate {
     }
 
     fn json(&self, tally: &Tally, unreadable: u64) -> Value {
-        let rules = tally.rules.iter().enumerate().map(|(i, (kept, dropped))| {
+        let rules = tally.rules.iter().enumerate().map(|(i, share)| {
             let rule = if i + 1 == tally.rules.len() { Value::Null } else { json!(i) };
-            json!({"rule": rule, "kept": kept, "dropped": dropped})
+            json!({"rule": rule, "kept": share.kept, "dropped": share.dropped})
         });
         let top = |counts: &HashMap<String, Volume>| -> Vec<Value> {
             let named = |(name, volume): (&str, &Volume)| json!({"name": name, "kept": volume});
             largest(counts, self.top).into_iter().map(named).collect()
         };
         json!({
+            "preset": self.traffic.preset().map(|preset| preset.name),
             "read": tally.read,
             "kept": tally.kept,
             "dropped": tally.dropped,
@@ -96,12 +93,12 @@ impl Simulate {
             writeln!(out, "rate     {rate:.1} events/s, {} a day", bytes_text(bytes))?;
         }
         writeln!(out, "\n{:>5} {:<15} {:>31} {:>31}", "RULE", "LEVEL", "KEPT", "DROPPED")?;
-        for (i, (kept, dropped)) in tally.rules.iter().enumerate() {
+        for (i, share) in tally.rules.iter().enumerate() {
             let (name, level) = match policy.rules.get(i) {
-                Some(rule) => ((i + 1).to_string(), rule.level.as_str()),
+                Some(rule) => ((i + 1).to_string(), rule.level.name()),
                 None => ("none".to_owned(), "None"),
             };
-            writeln!(out, "{name:>5} {level:<15} {} {}", line(*kept), line(*dropped))?;
+            writeln!(out, "{name:>5} {level:<15} {} {}", line(share.kept), line(share.dropped))?;
         }
         for (title, counts) in [("USER", &tally.users), ("RESOURCE", &tally.resources)] {
             writeln!(out, "\n{title}")?;

@@ -1,76 +1,78 @@
-//! Recorded events as requests with volume.
+//! The traffic that a policy is tried on: recorded events, or a preset.
 
 use std::borrow::Cow;
-use std::io::{BufRead, Read as _};
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use audit::{End, Event, Json, Splitter};
+use audit::{Event, Json, Level, Stage};
 use clap::Args;
-use policy::{Level, Recorded, Request, Stage, Target, User};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use policy::{PRESETS, Policy, Preset, Recorded, Request, Tally, Target, User};
 
-use super::input;
+use crate::recording::{Record, Recording};
 
-/// Recorded traffic.
+/// Used where no traffic is named.
+const DEFAULT_PRESET: &str = "medium";
+
+/// Traffic: `--from` files, `--since` and the like from the data directory, or a preset.
 #[derive(Debug, Args)]
 pub(crate) struct Traffic {
-    /// Audit log, or any export of one (`.gz` and `.zst` are decompressed); `-` is standard input; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub(crate) from: Vec<PathBuf>,
-    /// Use the events of the last days or hours from the data directory, such as 7d
-    #[arg(long, value_name = "DURATION", conflicts_with = "from")]
-    pub(crate) since: Option<String>,
+    #[command(flatten)]
+    recording: Recording,
+    /// Traffic of an assumed cluster, where none was recorded: 3 nodes and 60 Pods, 20 and 350, 200 and 5,000
+    /// [default: medium, if neither --from nor --since is given]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        conflicts_with_all = ["from", "since", "until", "namespace", "cluster"],
+        value_parser = PossibleValuesParser::new(PRESETS.map(|preset| preset.name)).try_map(|name| preset(&name)),
+    )]
+    preset: Option<Preset>,
+}
+
+fn preset(name: &str) -> Result<Preset, String> {
+    Preset::named(name).ok_or_else(|| format!("there is no preset {name}"))
 }
 
 impl Traffic {
-    /// Whether any traffic was named.
-    pub(crate) fn is_given(&self) -> bool {
-        !self.from.is_empty() || self.since.is_some()
+    /// The preset that stands in for a recording.
+    pub(crate) fn preset(&self) -> Option<Preset> {
+        if self.recording.is_given() {
+            return None;
+        }
+        self.preset.or_else(|| Preset::named(DEFAULT_PRESET))
     }
 
     /// Hands every event to `sink`; counts what is no event.
     pub(crate) fn read(&self, sink: &mut dyn FnMut(&Recorded<'_>)) -> anyhow::Result<u64> {
-        if self.since.is_some() {
-            bail!("--since reads the data directory of a server, which this command cannot open: use --from FILE");
+        if let Some(preset) = self.preset() {
+            preset.day().for_each(|event| sink(&event));
+            return Ok(0);
         }
-        let mut unreadable = 0;
-        for path in &self.from {
-            unreadable += read_file(path, sink).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(self.recording.each(&mut |record| sink(&recorded(record)))?.quarantined)
+    }
+
+    /// What a policy keeps of it, and how much of it is no event.
+    pub(crate) fn tally(&self, policy: &Policy) -> anyhow::Result<(Tally, u64)> {
+        if let Some(preset) = self.preset() {
+            return Ok((Tally::of_preset(policy, preset), 0));
         }
-        Ok(unreadable)
+        let mut tally = Tally::new(policy);
+        let unreadable = self.read(&mut |event| tally.add(event))?;
+        Ok((tally, unreadable))
     }
 }
 
-fn read_file(path: &Path, sink: &mut dyn FnMut(&Recorded<'_>)) -> anyhow::Result<u64> {
-    let mut source: Box<dyn BufRead> = input::lines(path)?;
-    let (mut splitter, mut buffer, mut unreadable) = (Splitter::new(), Vec::new(), 0);
-    loop {
-        let read = source.by_ref().take(1 << 20).read_to_end(&mut buffer)?;
-        let end = if read == 0 { End::Last } else { End::More };
-        let consumed = splitter.split(&buffer, end, &mut |item| {
-            let text = audit::normalise(item.format, item.bytes).ok();
-            match text.as_deref().and_then(|text| Event::parse(text).ok()) {
-                Some(event) => sink(&recorded(&event, item.bytes.len())),
-                None => unreadable += 1,
-            }
-        });
-        buffer.drain(..consumed);
-        if read == 0 {
-            return Ok(unreadable);
-        }
-    }
-}
-
-fn recorded<'a>(event: &Event<'a>, bytes: usize) -> Recorded<'a> {
+fn recorded<'a>(record: &Record<'a>) -> Recorded<'a> {
     let length = |json: Option<Json<'_>>| json.map_or(0, |json| json.bytes().len() as u64);
+    let event = record.event;
     Recorded {
         request: request(event),
-        level: event.level().and_then(|level| Level::parse(level.name())).unwrap_or(Level::Metadata),
-        stage: event.stage().and_then(|stage| Stage::parse(stage.name())).unwrap_or(Stage::ResponseComplete),
-        bytes: bytes as u64,
+        level: event.level().unwrap_or(Level::Metadata),
+        stage: event.stage().unwrap_or(Stage::ResponseComplete),
+        bytes: record.bytes as u64,
         request_body: length(event.request_object),
         response_body: length(event.response_object),
         time: event.time(),
+        count: 1,
     }
 }
 

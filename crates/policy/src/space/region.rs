@@ -189,9 +189,10 @@ impl Region {
     /// The same requests in as few and as wide boxes as are easily found: each is widened as far as the region
     /// allows, and then those that the others cover are dropped.
     pub(crate) fn simplified(&self, widest: &[Cell]) -> Result<Self, TooComplex> {
-        /// Beyond this many the boxes are shown as they are.
-        const WIDENED_MAX: usize = 400;
-        if self.cells.len() > WIDENED_MAX {
+        /// Beyond so many boxes and atoms, multiplied, the boxes are shown as they are: work grows with their square.
+        const WORK_MAX: usize = 20_000;
+        let atoms: usize = widest.iter().flat_map(|cell| &cell.sides).map(|side| side.atoms().count()).sum();
+        if self.cells.len() * atoms > WORK_MAX {
             return Ok(self.clone());
         }
         let mut wide = Self::default();

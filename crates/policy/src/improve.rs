@@ -1,0 +1,280 @@
+//! A policy in force, improved: it meets the goals, passes the linter, and loses nothing that it recorded.
+//!
+//! The rules of the input stay in their order. In front of the first that leaves a detection blind comes what the goals
+//! need; a rule that is put in front of others records no less than they do. Only bodies that cost or harm go: those of
+//! secrets and tokens, of whole lists, of leases, Events and status.
+
+use crate::diff::treatment;
+use crate::format::to_yaml;
+use crate::generate::{Generated, Reasoned, everything_else, is_secret, needed_for, secrets, wanted, ways_in};
+use crate::lint::{Issue, LintOptions, Severity, lint};
+use crate::model::{GroupResources, Level, Policy, Rule, Stage};
+use crate::need::{Cause, Need, Unseen, mapped};
+use crate::space::{Map, Region, Space, TooComplex};
+
+/// Times that what is missing is put in, and that a defect is repaired; each round leaves one less.
+const ROUNDS_MAX: usize = 200;
+
+/// Improves `base` until the goals are met and the linter has nothing to warn of, as far as that is possible without
+/// hiding what `base` shows. What is left is in the linter's report of the result.
+pub fn improve(
+    base: &Policy,
+    goals: &[String],
+    needs: &[Need],
+    options: &LintOptions,
+) -> Result<Generated, TooComplex> {
+    let chosen = needed_for(goals, needs);
+    let own = |rule: &Rule| Reasoned { rule: rule.clone(), why: "As in the input.".to_owned(), least: Level::None };
+    let frame = Policy { rules: Vec::new(), ..base.clone() };
+    let mut made = Generated { frame, rules: base.rules.iter().map(own).collect(), costs: Vec::new() };
+    // A repair can uncover a blind spot, and what is put in for one can need a repair.
+    for _ in 0..ROUNDS_MAX {
+        let before = made.rules.len();
+        made.meet(&chosen)?;
+        let repaired = made.repair(options);
+        if !repaired && made.rules.len() == before {
+            break;
+        }
+    }
+    made.set_least(&chosen)?;
+    Ok(made)
+}
+
+impl Generated {
+    /// Puts in what the needs lack.
+    fn meet(&mut self, needs: &[&Need]) -> Result<(), TooComplex> {
+        for _ in 0..ROUNDS_MAX {
+            let policy = self.policy();
+            let (space, map) = mapped(&policy, needs.iter().copied())?;
+            let (mut first, mut blind, mut is_whole) = (None, Vec::new(), true);
+            for need in needs {
+                let causes = Unseen::of(&policy, need, &space, &map).causes;
+                is_whole &= causes.is_empty();
+                let (silent, shallow): (Vec<Cause>, Vec<Cause>) = causes.into_iter().partition(|cause| cause.stage);
+                silent.iter().for_each(|cause| self.emit(cause.rule, &need.stages));
+                if let Some(rule) = shallow.iter().map(|cause| cause.rule.unwrap_or(policy.rules.len())).min() {
+                    first = Some(first.map_or(rule, |first: usize| first.min(rule)));
+                    blind.push(*need);
+                }
+            }
+            if is_whole {
+                break;
+            }
+            if let Some(first) = first {
+                self.insert_wanted(first, &blind)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes stages out of what a rule and the policy omit.
+    fn emit(&mut self, rule: Option<usize>, stages: &[Stage]) {
+        self.frame.omit_stages.retain(|stage| !stages.contains(stage));
+        if let Some(reasoned) = rule.and_then(|rule| self.rules.get_mut(rule)) {
+            let before = reasoned.rule.omit_stages.len();
+            reasoned.rule.omit_stages.retain(|stage| !stages.contains(stage));
+            if reasoned.rule.omit_stages.len() < before {
+                reasoned.why.push_str("\nNo longer omits stages that detections need.");
+            }
+        }
+    }
+
+    /// Rules for the needs in front of a rule.
+    fn insert_wanted(&mut self, at: usize, needs: &[&Need]) -> Result<(), TooComplex> {
+        self.insert_no_shallower(at, wanted(needs))?;
+        if needs.iter().any(|need| need.requests.iter().any(is_secret)) {
+            self.rules.insert(at, secrets(needs));
+        }
+        Ok(())
+    }
+
+    /// Puts rules in front of one. They take requests from the rules after it, and record no less.
+    fn insert_no_shallower(&mut self, at: usize, mut rules: Vec<Reasoned>) -> Result<(), TooComplex> {
+        let policy = self.policy();
+        let mut named = policy.clone();
+        named.rules.extend(rules.iter().map(|reasoned| reasoned.rule.clone()));
+        let space = Space::of(&[&named]);
+        let map = Map::new(&space, &policy)?;
+        for reasoned in &mut rules {
+            let region = space.rule(&reasoned.rule);
+            let taken = (at..policy.rules.len()).filter(|&i| !map.decided[i].and(&region).is_empty());
+            let most = taken.map(|i| policy.rules[i].level).max().unwrap_or(Level::None);
+            if most > reasoned.rule.level {
+                reasoned.why.push_str("\nAs deep as the input records some of it.");
+                reasoned.rule.level = most;
+            }
+        }
+        self.rules.splice(at..at, rules);
+        Ok(())
+    }
+
+    /// Repairs one defect after the other; false where there is none that can be.
+    fn repair(&mut self, options: &LintOptions) -> bool {
+        let (mut repaired, mut issues) = (false, self.warnings(options));
+        for _ in 0..ROUNDS_MAX {
+            let Some((better, left)) = issues.iter().find_map(|issue| self.repaired(issue, &issues, options)) else {
+                break;
+            };
+            (*self, issues) = (better, left);
+            repaired = true;
+        }
+        repaired
+    }
+
+    fn warnings(&self, options: &LintOptions) -> Vec<Issue> {
+        let mut issues = lint(to_yaml(&self.policy()).as_bytes(), options).issues;
+        issues.retain(|issue| issue.lint.severity >= Severity::Warning);
+        issues
+    }
+
+    /// The policy without a defect, and the defects it has then, if they are fewer of its kind.
+    fn repaired(&self, issue: &Issue, issues: &[Issue], options: &LintOptions) -> Option<(Self, Vec<Issue>)> {
+        let alike = |issues: &[Issue]| issues.iter().filter(|other| other.lint.id == issue.lint.id).count();
+        let mut better = self.clone();
+        better.apply(issue, options)?;
+        let left = better.warnings(options);
+        // The next rule may hide them as well, until none does.
+        let goes_on = issue.lint.id == "hidden-401" && better.policy() != self.policy();
+        (goes_on || alike(&left) < alike(issues)).then_some((better, left))
+    }
+
+    fn apply(&mut self, issue: &Issue, options: &LintOptions) -> Option<()> {
+        let at = issue.rule;
+        match issue.lint.id {
+            "unreachable-rule" | "never-matches" => drop(self.rules.remove(at?)),
+            "secret-bodies" | "none-for-identity" => self.rules.insert(at?, secrets(&[])),
+            "unrecorded-subresource" => self.insert_no_shallower(0, vec![ways_in()]).ok()?,
+            "exec-without-get" => self.rules.get_mut(at?)?.rule.verbs.push("get".to_owned()),
+            "no-catch-all" => self.rules.push(everything_else()),
+            "cost-hot-spot" => self.rules.insert(at?, at_metadata(busy(), "Busy and dull: bodies would only cost.")),
+            "list-bodies" => self.rules.insert(at?, at_metadata(reads(), "Who read what, but not all that was read.")),
+            "patch-loss" => self.emit_received(at?),
+            "hidden-401" => self.show_failed_authentications(at),
+            _ => self.prune(at?, options)?,
+        }
+        Some(())
+    }
+
+    /// Lets a rule emit the first stage, which survives a patch body that cannot be encoded.
+    fn emit_received(&mut self, at: usize) {
+        if self.frame.omit_stages.contains(&Stage::RequestReceived) {
+            self.frame.omit_stages.retain(|stage| *stage != Stage::RequestReceived);
+            let silent = |rule: &Rule| rule.level > Level::None && !rule.omit_stages.contains(&Stage::RequestReceived);
+            for reasoned in self.rules.iter_mut().filter(|reasoned| silent(&reasoned.rule)) {
+                reasoned.rule.omit_stages.push(Stage::RequestReceived);
+            }
+        }
+        self.rules[at].rule.omit_stages.retain(|stage| *stage != Stage::RequestReceived);
+        self.rules[at]
+            .why
+            .push_str("\nEmits RequestReceived: before 1.37 a patch that is not JSON has no later event.");
+    }
+
+    fn show_failed_authentications(&mut self, at: Option<usize>) {
+        let is_silent = self.frame.omit_stages.contains(&Stage::ResponseStarted);
+        self.emit(at, &[Stage::ResponseStarted]);
+        let Some(reasoned) = at.and_then(|at| self.rules.get_mut(at)) else {
+            // No rule matches a request without a user.
+            if !is_silent {
+                self.rules.push(everything_else());
+            }
+            return;
+        };
+        let rule = &mut reasoned.rule;
+        if rule.level == Level::None && rule.users.is_empty() && rule.user_groups.is_empty() {
+            rule.user_groups = ["system:authenticated", "system:unauthenticated"].map(String::from).into();
+            reasoned.why.push_str("\nAsks for a group, so that failed authentications (401) stay visible.");
+        }
+    }
+
+    /// Removes a selector of a rule that matches nothing; the rule itself if nothing else is left of it.
+    fn prune(&mut self, at: usize, options: &LintOptions) -> Option<()> {
+        let before = self.warnings(options).len();
+        let mut without = self.clone();
+        without.rules.remove(at);
+        for rule in pruned(&self.rules.get(at)?.rule) {
+            let mut tried = self.clone();
+            tried.rules[at].rule = rule;
+            tried.rules[at].why.push_str("\nWithout what matched nothing.");
+            if tried.warnings(options).len() < before {
+                *self = tried;
+                return Some(());
+            }
+        }
+        *self = without;
+        Some(())
+    }
+
+    /// How far a budget may lower the rules: as far as no need of the goals is hurt and no event is lost.
+    fn set_least(&mut self, needs: &[&Need]) -> Result<(), TooComplex> {
+        let policy = self.policy();
+        let (space, map) = mapped(&policy, needs.iter().copied())?;
+        let regions = |need: &Need| -> Vec<(Region, Level)> {
+            need.requests.iter().map(|pattern| (space.rule(&pattern.rule(need.level)), need.level)).collect()
+        };
+        let wanted: Vec<(Region, Level)> = needs.iter().flat_map(|need| regions(need)).collect();
+        for (i, reasoned) in self.rules.iter_mut().enumerate() {
+            let asks = wanted.iter().filter(|(region, _)| !map.decided[i].and(region).is_empty());
+            let asked = asks.map(|(_, level)| *level).max().unwrap_or(Level::None);
+            reasoned.least = asked.max(Level::Metadata).min(treatment(&policy, Some(i)).level);
+        }
+        Ok(())
+    }
+}
+
+fn at_metadata(rule: Rule, why: &str) -> Reasoned {
+    Reasoned { rule: Rule { level: Level::Metadata, ..rule }, why: why.to_owned(), least: Level::Metadata }
+}
+
+fn reads() -> Rule {
+    Rule { verbs: ["get", "list", "watch"].map(String::from).into(), ..Rule::default() }
+}
+
+/// What every cluster has most of, and nobody reads.
+fn busy() -> Rule {
+    let entry = |group: &str, resources: &[&str]| GroupResources {
+        group: group.to_owned(),
+        resources: resources.iter().map(|resource| (*resource).to_owned()).collect(),
+        ..GroupResources::default()
+    };
+    let resources = vec![
+        entry("", &["events", "nodes/status", "pods/status"]),
+        entry("authorization.k8s.io", &["subjectaccessreviews"]),
+        entry("coordination.k8s.io", &["leases"]),
+        entry("discovery.k8s.io", &["endpointslices"]),
+        entry("events.k8s.io", &["events"]),
+    ];
+    Rule { resources, ..Rule::default() }
+}
+
+/// The rule without one of its selectors' items, for each that is not the last of its list.
+fn pruned(rule: &Rule) -> Vec<Rule> {
+    let mut found = Vec::new();
+    let lists: [fn(&mut Rule) -> &mut Vec<String>; 5] = [
+        |rule| &mut rule.users,
+        |rule| &mut rule.user_groups,
+        |rule| &mut rule.verbs,
+        |rule| &mut rule.namespaces,
+        |rule| &mut rule.non_resource_urls,
+    ];
+    for list in lists {
+        let count = list(&mut rule.clone()).len();
+        found.extend((0..count).filter(|_| count > 1).map(|i| without(rule, |rule| drop(list(rule).remove(i)))));
+    }
+    for (e, entry) in rule.resources.iter().enumerate() {
+        if rule.resources.len() > 1 {
+            found.push(without(rule, |rule| drop(rule.resources.remove(e))));
+        }
+        if entry.resources.len() > 1 {
+            let items = 0..entry.resources.len();
+            found.extend(items.map(|i| without(rule, |rule| drop(rule.resources[e].resources.remove(i)))));
+        }
+    }
+    found
+}
+
+fn without(rule: &Rule, change: impl Fn(&mut Rule)) -> Rule {
+    let mut rule = rule.clone();
+    change(&mut rule);
+    rule
+}
