@@ -212,7 +212,7 @@ impl Reader {
     /// The entry at a place.
     pub fn get(&self, index: LeafIndex) -> Result<Entry, ReadError> {
         let mut found = None;
-        self.read(index..LeafIndex::new(index.get() + 1), |entry| {
+        self.read(index..LeafIndex::new(index.get().saturating_add(1)), |entry| {
             found = Some(entry.to_owned());
             ControlFlow::Break(())
         })?;
