@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{Fault, Json, JsonKind, scan_members, skip_blanks};
+use crate::json::{Fault, Json, JsonKind, scan, scan_members, skip_blanks};
 use crate::time::{Micros, parse_rfc3339};
 
 /// Moment of a request at which an event was made.
@@ -169,7 +169,7 @@ impl<'a> Event<'a> {
             return Json::whole(text).map_err(NotAnEvent::Syntax).and(Err(NotAnEvent::NotAnObject));
         }
         let mut event = Self::empty(Json::checked(&[]));
-        let end = scan_members(text, start, &mut |key, value| event.take(key, value))?;
+        let end = scan_members(text, start, &mut |key, value| event.scan(text, key, value))?;
         let rest = skip_blanks(text, end);
         if rest < text.len() {
             return Err(Fault { at: rest, expected: "the end of the text" }.into());
@@ -184,13 +184,44 @@ impl<'a> Event<'a> {
             return Err(NotAnEvent::NotAnObject);
         }
         let mut event = Self::empty(json);
-        json.members().for_each(|(key, value)| event.take(key, value));
+        json.members().for_each(|(key, value)| event.take(key.inner().unwrap_or_default(), value));
         if event.is_audit_event() { Ok(event) } else { Err(NotAnEvent::OtherObject) }
     }
 
+    /// Checks the member whose value starts at `start` and puts it in its place; returns the value's end. Objects whose
+    /// fields have places are walked as they are checked.
+    fn scan(&mut self, text: &'a [u8], key: &[u8], start: usize) -> Result<usize, Fault> {
+        if text.get(start) == Some(&b'{') {
+            match key {
+                b"user" => {
+                    return scan_fields(text, start, User::take).map(|(end, user)| {
+                        self.user = user;
+                        end
+                    });
+                }
+                b"objectRef" => {
+                    return scan_fields(text, start, ObjectRef::take).map(|(end, object)| {
+                        self.object_ref = Some(object);
+                        end
+                    });
+                }
+                b"responseStatus" => {
+                    return scan_fields(text, start, ResponseStatus::take).map(|(end, status)| {
+                        self.response_status = Some(status);
+                        end
+                    });
+                }
+                _ => {}
+            }
+        }
+        let end = scan(text, start)?;
+        self.take(key, Json::checked(&text[start..end]));
+        Ok(end)
+    }
+
     /// Puts a member in its place. Keys are compared as written: the API server never escapes them.
-    fn take(&mut self, key: Json<'a>, value: Json<'a>) {
-        match key.inner().unwrap_or_default() {
+    fn take(&mut self, key: &[u8], value: Json<'a>) {
+        match key {
             b"kind" => self.kind = Some(value),
             b"apiVersion" => self.api_version = Some(value),
             b"level" => self.level = Some(value),
@@ -390,55 +421,77 @@ impl Marks {
 impl<'a> User<'a> {
     /// Finds the fields of a `UserInfo` object.
     pub fn find_fields(json: Json<'a>) -> Self {
-        let mut user = Self::default();
-        for (key, value) in json.members() {
-            match key.inner().unwrap_or_default() {
-                b"username" => user.username = present(value),
-                b"uid" => user.uid = present(value),
-                b"groups" => user.groups = present(value),
-                b"extra" => user.extra = present(value),
-                _ => {}
-            }
+        find_fields(json, Self::take)
+    }
+
+    fn take(&mut self, key: &[u8], value: Json<'a>) {
+        match key {
+            b"username" => self.username = present(value),
+            b"uid" => self.uid = present(value),
+            b"groups" => self.groups = present(value),
+            b"extra" => self.extra = present(value),
+            _ => {}
         }
-        user
     }
 }
 
 impl<'a> ObjectRef<'a> {
     fn find_fields(json: Json<'a>) -> Self {
-        let mut object = Self::default();
-        for (key, value) in json.members() {
-            match key.inner().unwrap_or_default() {
-                b"resource" => object.resource = present(value),
-                b"subresource" => object.subresource = present(value),
-                b"namespace" => object.namespace = present(value),
-                b"name" => object.name = present(value),
-                b"uid" => object.uid = present(value),
-                b"apiGroup" => object.api_group = present(value),
-                b"apiVersion" => object.api_version = present(value),
-                b"resourceVersion" => object.resource_version = present(value),
-                _ => {}
-            }
+        find_fields(json, Self::take)
+    }
+
+    fn take(&mut self, key: &[u8], value: Json<'a>) {
+        match key {
+            b"resource" => self.resource = present(value),
+            b"subresource" => self.subresource = present(value),
+            b"namespace" => self.namespace = present(value),
+            b"name" => self.name = present(value),
+            b"uid" => self.uid = present(value),
+            b"apiGroup" => self.api_group = present(value),
+            b"apiVersion" => self.api_version = present(value),
+            b"resourceVersion" => self.resource_version = present(value),
+            _ => {}
         }
-        object
     }
 }
 
 impl<'a> ResponseStatus<'a> {
     fn find_fields(json: Json<'a>) -> Self {
-        let mut status = Self::default();
-        for (key, value) in json.members() {
-            match key.inner().unwrap_or_default() {
-                b"code" => status.code = present(value),
-                b"status" => status.status = present(value),
-                b"reason" => status.reason = present(value),
-                b"message" => status.message = present(value),
-                b"details" => status.details = present(value),
-                _ => {}
-            }
-        }
-        status
+        find_fields(json, Self::take)
     }
+
+    fn take(&mut self, key: &[u8], value: Json<'a>) {
+        match key {
+            b"code" => self.code = present(value),
+            b"status" => self.status = present(value),
+            b"reason" => self.reason = present(value),
+            b"message" => self.message = present(value),
+            b"details" => self.details = present(value),
+            _ => {}
+        }
+    }
+}
+
+/// Walks an object that was checked before.
+fn find_fields<'a, T: Default>(json: Json<'a>, mut take: impl FnMut(&mut T, &[u8], Json<'a>)) -> T {
+    let mut fields = T::default();
+    json.members().for_each(|(key, value)| take(&mut fields, key.inner().unwrap_or_default(), value));
+    fields
+}
+
+/// Walks an object as it is checked; returns its end too.
+fn scan_fields<'a, T: Default>(
+    text: &'a [u8],
+    start: usize,
+    mut take: impl FnMut(&mut T, &[u8], Json<'a>),
+) -> Result<(usize, T), Fault> {
+    let mut fields = T::default();
+    let end = scan_members(text, start, &mut |key, value| {
+        let end = scan(text, value)?;
+        take(&mut fields, key, Json::checked(&text[value..end]));
+        Ok(end)
+    })?;
+    Ok((end, fields))
 }
 
 fn present(value: Json<'_>) -> Option<Json<'_>> {

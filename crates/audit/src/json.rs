@@ -350,23 +350,21 @@ pub(crate) fn scan(text: &[u8], start: usize) -> Result<usize, Fault> {
     }
 }
 
-/// Checks the object that starts at `start`, showing each member to `visit`; returns its end. One pass, where checking
-/// first and walking [`Members`] afterwards takes two.
+/// Checks the object that starts at `start`; returns its end. `check` is given each key, as it stands between its
+/// quotes, with the place where its value starts, and returns the value's end. One pass, where checking first and
+/// walking [`Members`] afterwards takes two.
 pub(crate) fn scan_members<'a>(
     text: &'a [u8],
     start: usize,
-    visit: &mut impl FnMut(Json<'a>, Json<'a>),
+    check: &mut impl FnMut(&'a [u8], usize) -> Result<usize, Fault>,
 ) -> Result<usize, Fault> {
     let mut at = skip_blanks(text, start + 1);
     if text.get(at) == Some(&b'}') {
         return Ok(at + 1);
     }
     loop {
-        let value = scan_key(text, at)?;
-        let key = string_end(text, at).unwrap_or(at);
-        let end = scan(text, value)?;
-        visit(Json(&text[at..key]), Json(&text[value..end]));
-        at = skip_blanks(text, end);
+        let (key_end, value) = key_and_value(text, at)?;
+        at = skip_blanks(text, check(&text[at + 1..key_end - 1], value)?);
         match text.get(at) {
             Some(b',') => at = skip_blanks(text, at + 1),
             Some(b'}') => return Ok(at + 1),
@@ -377,6 +375,12 @@ pub(crate) fn scan_members<'a>(
 
 /// Checks a key with its colon; returns where its value starts.
 pub(crate) fn scan_key(text: &[u8], at: usize) -> Result<usize, Fault> {
+    key_and_value(text, at).map(|(_, value)| value)
+}
+
+/// Checks a key with its colon; returns where the key ends and its value starts.
+#[inline]
+fn key_and_value(text: &[u8], at: usize) -> Result<(usize, usize), Fault> {
     if text.get(at) != Some(&b'"') {
         return Err(Fault { at, expected: "a key in quotes" });
     }
@@ -385,7 +389,7 @@ pub(crate) fn scan_key(text: &[u8], at: usize) -> Result<usize, Fault> {
     if text.get(colon) != Some(&b':') {
         return Err(Fault { at: colon, expected: "`:`" });
     }
-    Ok(skip_blanks(text, colon + 1))
+    Ok((end, skip_blanks(text, colon + 1)))
 }
 
 fn literal(text: &[u8], at: usize, word: &'static [u8]) -> Result<usize, Fault> {

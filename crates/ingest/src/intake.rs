@@ -150,7 +150,13 @@ impl Intake {
 
     /// The batch, once it is large enough to be submitted by itself.
     pub fn full_batch(&mut self) -> Option<Batch> {
-        if self.batch.bytes() < BATCH_BYTES { None } else { self.last_batch() }
+        if self.batch.bytes() < BATCH_BYTES {
+            return None;
+        }
+        let full = self.last_batch();
+        // What filled one batch will fill another.
+        self.batch.reserve(BATCH_BYTES + BATCH_BYTES / 8);
+        full
     }
 
     /// The batch as it is; `None` if it is empty.

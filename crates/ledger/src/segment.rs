@@ -170,7 +170,14 @@ impl Segment {
 
     /// Frames from an offset on, one behind the other.
     pub(crate) fn frames(&self, offset: u64) -> Frames<'_> {
-        Frames { segment: self, offset, buffer: Vec::new(), buffer_start: offset, read_ahead: READ_AHEAD_MIN }
+        Frames {
+            segment: self,
+            offset,
+            buffer: Vec::new(),
+            filled: 0,
+            buffer_start: offset,
+            read_ahead: READ_AHEAD_MIN,
+        }
     }
 
     pub(crate) fn damaged(&self, offset: u64, index: u64) -> SegmentError {
@@ -191,7 +198,9 @@ pub(crate) struct Frames<'a> {
     segment: &'a Segment,
     /// Where the next frame begins.
     pub(crate) offset: u64,
+    /// Of which the first `filled` bytes are the file's.
     buffer: Vec<u8>,
+    filled: usize,
     buffer_start: u64,
     read_ahead: usize,
 }
@@ -206,7 +215,7 @@ impl Frames<'_> {
         self.fill(header.frame_len() as usize)?;
         let start = (self.offset - self.buffer_start) as usize;
         let whole = start..start + header.frame_len() as usize;
-        let Some(frame) = self.buffer.get(whole) else { return Ok(None) };
+        let Some(frame) = self.buffer[..self.filled].get(whole) else { return Ok(None) };
         let Some(body) = FrameBody::open(&header, &frame[frame::HEADER_LEN..]) else {
             return Ok(None);
         };
@@ -216,7 +225,7 @@ impl Frames<'_> {
 
     /// The bytes from the next frame on that are in memory.
     fn ahead(&self) -> &[u8] {
-        self.buffer.get((self.offset - self.buffer_start) as usize..).unwrap_or_default()
+        self.buffer[..self.filled].get((self.offset - self.buffer_start) as usize..).unwrap_or_default()
     }
 
     /// Reads until `needed` bytes are in memory, or the file ends.
@@ -229,13 +238,15 @@ impl Frames<'_> {
         let left = length.saturating_sub(self.offset) as usize;
         let want = needed.max(self.read_ahead).min(left);
         self.read_ahead = (self.read_ahead * 2).min(READ_AHEAD_MAX);
-        let kept = (self.offset - self.buffer_start) as usize;
-        self.buffer.drain(..kept.min(self.buffer.len()));
+        let done = ((self.offset - self.buffer_start) as usize).min(self.filled);
+        self.buffer.copy_within(done..self.filled, 0);
         self.buffer_start = self.offset;
-        let have = self.buffer.len().min(want);
-        self.buffer.resize(want, 0);
-        let read = self.segment.read(&mut self.buffer[have..], self.offset + have as u64)?;
-        self.buffer.truncate(have + read);
+        self.filled = (self.filled - done).min(want);
+        if self.buffer.len() < want {
+            self.buffer.resize(want, 0);
+        }
+        let read = self.segment.read(&mut self.buffer[self.filled..want], self.offset + self.filled as u64)?;
+        self.filled += read;
         Ok(())
     }
 }

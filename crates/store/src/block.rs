@@ -1,7 +1,7 @@
 //! A block: some rows, column by column, in memory. It stands alone, with dictionaries of its own.
 
 use crate::column::{Column, Kind};
-use crate::residual::{self, Row};
+use crate::residual::{self, Comparison, Row};
 use crate::values::{ABSENT, Dictionary, Interner, NO_INTEGER, NO_UUID, Strings, Values};
 
 /// Rows in memory, in the order in which they were added.
@@ -15,19 +15,28 @@ pub(crate) struct Block {
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     codes: [u32; Column::COUNT],
-    integers: [i64; Column::COUNT],
+    integers: [i64; INTEGERS],
     uuid: [u8; 16],
-    bytes: [&'a [u8]; Column::COUNT],
+    bytes: [&'a [u8]; WIDE],
+}
+
+/// Columns of integers; they come first.
+const INTEGERS: usize = Column::ResponseSize as usize + 1;
+/// Columns that are held row by row as bytes.
+const WIDE: usize = 3;
+
+/// The place of a column that is held row by row among those.
+fn wide(column: Column) -> usize {
+    match column {
+        Column::RequestObject => 0,
+        Column::ResponseObject => 1,
+        _ => 2,
+    }
 }
 
 impl Default for Draft<'_> {
     fn default() -> Self {
-        Self {
-            codes: [ABSENT; Column::COUNT],
-            integers: [NO_INTEGER; Column::COUNT],
-            uuid: NO_UUID,
-            bytes: [&[]; Column::COUNT],
-        }
+        Self { codes: [ABSENT; Column::COUNT], integers: [NO_INTEGER; INTEGERS], uuid: NO_UUID, bytes: [&[]; WIDE] }
     }
 }
 
@@ -41,7 +50,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn set_bytes(&mut self, column: Column, value: &'a [u8]) {
-        self.bytes[column as usize] = value;
+        self.bytes[wide(column)] = value;
     }
 
     pub(crate) fn clear_text(&mut self, column: Column) {
@@ -89,23 +98,23 @@ impl BlockBuilder {
     }
 
     pub(crate) fn push(&mut self, draft: &Draft<'_>) {
-        for (at, column) in self.columns.iter_mut().enumerate() {
+        for (at, (name, column)) in Column::all().zip(&mut self.columns).enumerate() {
             match column {
                 Growing::Integers(values) => values.push(draft.integers[at]),
                 Growing::Uuids(values) => values.push(draft.uuid),
                 Growing::Coded(codes, _) => codes.push(draft.codes[at]),
-                Growing::Bytes(strings) => strings.push(draft.bytes[at]),
+                Growing::Bytes(strings) => strings.push(draft.bytes[wide(name)]),
             }
         }
         self.rows += 1;
     }
 
     /// Whether the draft's residual and values give `text`.
-    pub(crate) fn gives(&self, draft: &Draft<'_>, text: &[u8], scratch: &mut Vec<u8>) -> bool {
+    pub(crate) fn gives(&self, draft: &Draft<'_>, text: &[u8]) -> bool {
         let row = DraftRow { builder: self, draft };
-        scratch.clear();
-        residual::join(row.bytes(Column::Residual), &row, scratch);
-        scratch == text
+        let mut comparison = Comparison::with(text);
+        residual::join(row.bytes(Column::Residual), &row, &mut comparison);
+        comparison.is_equal()
     }
 
     pub(crate) fn finish(self) -> Block {
@@ -139,7 +148,7 @@ struct DraftRow<'a> {
 
 impl Row for DraftRow<'_> {
     fn integer(&self, column: Column) -> i64 {
-        self.draft.integers[column as usize]
+        self.draft.integers.get(column as usize).copied().unwrap_or(NO_INTEGER)
     }
 
     fn uuid(&self) -> [u8; 16] {
@@ -151,7 +160,7 @@ impl Row for DraftRow<'_> {
             Growing::Coded(_, interner) => {
                 interner.dictionary().get(self.draft.codes[column as usize]).unwrap_or_default()
             }
-            _ => self.draft.bytes[column as usize],
+            _ => self.draft.bytes[wide(column)],
         }
     }
 }
@@ -303,5 +312,19 @@ pub(crate) fn absent(column: Column, rows: usize) -> Values {
             (0..rows).for_each(|_| strings.push(&[]));
             Values::Bytes(strings)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_has_room_for_every_column() {
+        for column in Column::all() {
+            assert_eq!(column.kind().is_integer(), (column as usize) < INTEGERS, "{}", column.name());
+        }
+        let wide_ones: Vec<usize> = Column::all().filter(|column| column.kind().is_bytes()).map(wide).collect();
+        assert_eq!(wide_ones, (0..WIDE).collect::<Vec<_>>());
     }
 }

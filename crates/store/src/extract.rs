@@ -22,7 +22,7 @@ impl Extractor {
     pub(crate) fn append(&mut self, block: &mut BlockBuilder, entry: &Entry<'_>) {
         // Columns hold UTF-8; an entry that does not is kept as it is, beside columns of what can be read of it.
         let clean = clean(entry.payload);
-        let text = audit::normalise(entry.format, clean.as_bytes());
+        let text = audit::normalise(entry.format, &clean);
         let mut draft = Draft::default();
         draft.set_integer(Column::Index, entry.index as i64);
         draft.set_integer(Column::Received, entry.received);
@@ -62,7 +62,7 @@ impl Extractor {
         }
         block.set_text(draft, Column::Residual, &self.residual);
         // Checked here, while the bytes are at hand: what does not come back exactly is kept as it is.
-        block.gives(draft, text, &mut self.scratch)
+        block.gives(draft, text)
     }
 }
 
@@ -155,12 +155,8 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn cut_time(&mut self, column: Column, time: Option<i64>, json: Option<Json<'a>>) {
-        if let (Some(time), Some(inner)) = (time, json.and_then(Json::inner)) {
-            self.scratch.clear();
-            residual::put_time(time, self.scratch);
-            if self.scratch == inner {
-                self.cut(column, VERBATIM, inner);
-            }
+        if let Some(inner) = time.and(json).and_then(Json::inner).filter(|inner| residual::is_canonical_time(inner)) {
+            self.cut(column, VERBATIM, inner);
         }
     }
 
@@ -226,7 +222,11 @@ impl<'a> Fields<'_, 'a> {
     }
 }
 
-/// The payload as UTF-8. The check of what is right already is several times faster than a lossy reading.
-fn clean(payload: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(payload).map_or_else(|_| String::from_utf8_lossy(payload), Cow::Borrowed)
+/// The payload as UTF-8. The check of what is right already is several times faster than a lossy reading, and nearly
+/// everything is ASCII.
+fn clean(payload: &[u8]) -> Cow<'_, [u8]> {
+    if payload.is_ascii() || std::str::from_utf8(payload).is_ok() {
+        return Cow::Borrowed(payload);
+    }
+    Cow::Owned(String::from_utf8_lossy(payload).into_owned().into_bytes())
 }

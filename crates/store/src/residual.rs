@@ -57,18 +57,52 @@ pub(crate) trait Row {
     fn bytes(&self, column: Column) -> &[u8];
 }
 
+/// Takes the bytes of an entry piece by piece.
+pub(crate) trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Compares the pieces with a text instead of keeping them.
+pub(crate) struct Comparison<'t> {
+    /// What is still to come; nothing once a piece differed.
+    rest: Option<&'t [u8]>,
+}
+
+impl<'t> Comparison<'t> {
+    pub(crate) fn with(text: &'t [u8]) -> Self {
+        Self { rest: Some(text) }
+    }
+
+    /// Whether the pieces were the text.
+    pub(crate) fn is_equal(&self) -> bool {
+        self.rest.is_some_and(<[u8]>::is_empty)
+    }
+}
+
+impl Sink for Comparison<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.rest = self.rest.and_then(|rest| rest.strip_prefix(bytes));
+    }
+}
+
 /// Puts the values of `row` back into its residual. A residual that was not written by [`cut`] gives some other text, never a panic.
-pub(crate) fn join(residual: &[u8], row: &impl Row, out: &mut Vec<u8>) {
+pub(crate) fn join(residual: &[u8], row: &impl Row, out: &mut impl Sink) {
     let mut rest = residual;
     while let Some(at) = memchr::memchr2(VERBATIM, ESCAPED, rest) {
-        out.extend_from_slice(&rest[..at]);
+        out.put(&rest[..at]);
         let column = rest.get(at + 1).and_then(|byte| Column::from_number(byte.wrapping_sub(COLUMN_BASE)));
         if let Some(column) = column {
             put_value(rest[at], column, row, out);
         }
         rest = rest.get(at + 2..).unwrap_or_default();
     }
-    out.extend_from_slice(rest);
+    out.put(rest);
 }
 
 /// The residual as JSON of its own: empty texts where values were cut out.
@@ -87,7 +121,7 @@ pub(crate) fn without_cuts(residual: &[u8]) -> Vec<u8> {
     out
 }
 
-fn put_value(mark: u8, column: Column, row: &impl Row, out: &mut Vec<u8>) {
+fn put_value(mark: u8, column: Column, row: &impl Row, out: &mut impl Sink) {
     match (column, column.kind()) {
         (Column::Time, _) => put_time(row.integer(Column::Time), out),
         // The request time is the event's time less its latency.
@@ -95,7 +129,7 @@ fn put_value(mark: u8, column: Column, row: &impl Row, out: &mut Vec<u8>) {
         (_, Kind::Integer | Kind::Time) => put_integer(row.integer(column), out),
         (_, Kind::Uuid) => put_uuid(&row.uuid(), out),
         _ if mark == ESCAPED => escape(row.bytes(column), out),
-        _ => out.extend_from_slice(row.bytes(column)),
+        _ => out.put(row.bytes(column)),
     }
 }
 
@@ -106,7 +140,7 @@ fn request_time(row: &impl Row) -> Micros {
     }
 }
 
-fn put_integer(value: i64, out: &mut Vec<u8>) {
+fn put_integer(value: i64, out: &mut impl Sink) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     let mut rest = value.unsigned_abs();
@@ -119,38 +153,43 @@ fn put_integer(value: i64, out: &mut Vec<u8>) {
         }
     }
     if value < 0 {
-        out.push(b'-');
+        out.put(b"-");
     }
-    out.extend_from_slice(&digits[at..]);
+    out.put(&digits[at..]);
 }
 
 /// Writes a time as the API server does; the same text as [`audit::format_rfc3339`] without the allocation.
-pub(crate) fn put_time(time: Micros, out: &mut Vec<u8>) {
+pub(crate) fn put_time(time: Micros, out: &mut impl Sink) {
     const DAY: i64 = 86_400_000_000;
     let (days, rest) = (time.div_euclid(DAY), time.rem_euclid(DAY));
     let (year, month, day) = civil(days);
     if !(0..=9999).contains(&year) {
-        return out.extend_from_slice(audit::format_rfc3339(time).as_bytes());
+        return out.put(audit::format_rfc3339(time).as_bytes());
     }
-    let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
-    let mut text = *b"0000-00-00T00:00:00.000000Z";
-    let parts = [
-        (0, 4, year),
-        (5, 2, month),
-        (8, 2, day),
-        (11, 2, seconds / 3600),
-        (14, 2, seconds / 60 % 60),
-        (17, 2, seconds % 60),
-        (20, 6, micros),
+    let (seconds, micros) = ((rest / 1_000_000) as u32, (rest % 1_000_000) as u32);
+    let pairs = [
+        (0, year as u32 / 100),
+        (2, year as u32 % 100),
+        (5, month as u32),
+        (8, day as u32),
+        (11, seconds / 3600),
+        (14, seconds / 60 % 60),
+        (17, seconds % 60),
+        (20, micros / 10_000),
+        (22, micros / 100 % 100),
+        (24, micros % 100),
     ];
-    for (at, width, value) in parts {
-        let mut value = value as u32;
-        for digit in text[at..at + width].iter_mut().rev() {
-            *digit = b'0' + (value % 10) as u8;
-            value /= 10;
-        }
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    for (at, value) in pairs {
+        text[at] = b'0' + (value / 10) as u8;
+        text[at + 1] = b'0' + (value % 10) as u8;
     }
-    out.extend_from_slice(&text);
+    out.put(&text);
+}
+
+/// Whether a text that was read as a time is one that [`put_time`] writes.
+pub(crate) fn is_canonical_time(text: &[u8]) -> bool {
+    text.len() == 27 && text[10] == b'T' && text[19] == b'.' && text[26] == b'Z'
 }
 
 /// Date of a day number since 1970, by eras of 400 years that begin on 1 March.
@@ -188,7 +227,7 @@ pub(crate) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
 }
 
 /// Writes a UUID in its canonical form.
-pub(crate) fn put_uuid(uuid: &[u8; 16], out: &mut Vec<u8>) {
+pub(crate) fn put_uuid(uuid: &[u8; 16], out: &mut impl Sink) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut text = [b'-'; 36];
     let mut at = 0;
@@ -200,44 +239,53 @@ pub(crate) fn put_uuid(uuid: &[u8; 16], out: &mut Vec<u8>) {
         text[at + 1] = HEX[usize::from(byte & 15)];
         at += 2;
     }
-    out.extend_from_slice(&text);
+    out.put(&text);
 }
 
 /// Writes `text` inside a JSON string as Go's encoder does, which escapes more than JSON demands.
-pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn escape(text: &[u8], out: &mut impl Sink) {
     let mut rest = text;
     while let Some(at) = rest.iter().position(|byte| needs_care(*byte)) {
-        out.extend_from_slice(&rest[..at]);
+        out.put(&rest[..at]);
         let taken = escape_one(&rest[at..], out);
         rest = &rest[at + taken..];
     }
-    out.extend_from_slice(rest);
+    out.put(rest);
 }
 
 fn needs_care(byte: u8) -> bool {
-    matches!(byte, 0..=0x1F | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xE2)
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            table[byte] = matches!(byte as u8, 0..=0x1F | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xE2);
+            byte += 1;
+        }
+        table
+    };
+    TABLE[usize::from(byte)]
 }
 
 /// Writes the first character and returns how many bytes it had.
-fn escape_one(text: &[u8], out: &mut Vec<u8>) -> usize {
+fn escape_one(text: &[u8], out: &mut impl Sink) -> usize {
     match text {
-        [b'"', ..] => out.extend_from_slice(b"\\\""),
-        [b'\\', ..] => out.extend_from_slice(b"\\\\"),
-        [b'\n', ..] => out.extend_from_slice(b"\\n"),
-        [b'\r', ..] => out.extend_from_slice(b"\\r"),
-        [b'\t', ..] => out.extend_from_slice(b"\\t"),
-        [8, ..] => out.extend_from_slice(b"\\b"),
-        [12, ..] => out.extend_from_slice(b"\\f"),
+        [b'"', ..] => out.put(b"\\\""),
+        [b'\\', ..] => out.put(b"\\\\"),
+        [b'\n', ..] => out.put(b"\\n"),
+        [b'\r', ..] => out.put(b"\\r"),
+        [b'\t', ..] => out.put(b"\\t"),
+        [8, ..] => out.put(b"\\b"),
+        [12, ..] => out.put(b"\\f"),
         // U+2028 and U+2029, which JavaScript takes for line ends.
         [0xE2, 0x80, last @ (0xA8 | 0xA9), ..] => {
-            out.extend_from_slice(if *last == 0xA8 { b"\\u2028" } else { b"\\u2029" });
+            out.put(if *last == 0xA8 { b"\\u2028" } else { b"\\u2029" });
             return 3;
         }
-        [0xE2, ..] => out.push(0xE2),
+        [0xE2, ..] => out.put(&[0xE2]),
         [byte, ..] => {
             const HEX: &[u8; 16] = b"0123456789abcdef";
-            out.extend_from_slice(b"\\u00");
-            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            out.put(b"\\u00");
+            out.put(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
         }
         [] => return 0,
     }
