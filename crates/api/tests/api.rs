@@ -57,14 +57,7 @@ impl World {
         let store = &mut self.store;
         reader
             .read(range, |entry| {
-                let entry = store::Entry {
-                    index: entry.index.get(),
-                    format: Format::from_code(entry.format).unwrap(),
-                    received: entry.received,
-                    cluster: entry.cluster,
-                    payload: entry.payload,
-                };
-                store.append([entry]).unwrap();
+                store.append([entry.into()]).unwrap();
                 ControlFlow::Continue(())
             })
             .unwrap();

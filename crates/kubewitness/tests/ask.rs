@@ -25,8 +25,8 @@ fn data_dir(sealed: usize) -> TempDir {
         store::Store::open(host.disk.clone(), &directory.path().join("store"), store::Options::default()).unwrap();
     for (i, item) in items.iter().enumerate().take(sealed) {
         let received = 1_795_255_200_000_000 + i as i64;
-        let entry =
-            store::Entry { index: i as u64, format: item.format, received, cluster: "lab", payload: item.bytes };
+        let (index, format) = (i as u64, item.format.code());
+        let entry = store::Entry { index, format, received, cluster: "lab", payload: item.bytes };
         store.append([entry]).unwrap();
     }
     store.seal().unwrap();

@@ -40,7 +40,7 @@ fn import(store: &mut Store, file: &str) -> Result<(), Box<dyn std::error::Error
         let payload = line.strip_suffix(b"\n").unwrap_or(&line);
         let entry = Entry {
             index,
-            format: audit::Format::Audit,
+            format: audit::Format::Audit.code(),
             received: 1_795_303_500_000_000 + (index / 400 * 1000) as i64,
             cluster: "default",
             payload,

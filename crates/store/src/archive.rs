@@ -10,11 +10,10 @@ use crate::snapshot::Snapshot;
 use crate::store::Reader;
 
 impl<'a> From<EntryView<'a>> for Entry<'a> {
-    /// A format that this version does not know is kept as evidence.
     fn from(view: EntryView<'a>) -> Self {
         Self {
             index: view.index.get(),
-            format: audit::Format::from_code(view.format).unwrap_or(audit::Format::Quarantine),
+            format: view.format,
             received: view.received,
             cluster: view.cluster,
             payload: view.payload,
@@ -41,7 +40,7 @@ impl Snapshot {
             next = LeafIndex::new(entry.index + 1);
             visit(EntryView {
                 index: LeafIndex::new(entry.index),
-                format: entry.format.code(),
+                format: entry.format,
                 received: entry.received,
                 cluster: entry.cluster,
                 payload: entry.payload,

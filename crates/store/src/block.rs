@@ -218,6 +218,23 @@ impl Block {
         Block { rows: rows.len(), columns: columns.collect() }
     }
 
+    /// The first column in which two blocks of the same entries differ, whatever the order of their rows.
+    pub(crate) fn difference(&self, other: &Block) -> Option<Column> {
+        let (mine, theirs) = (self.rows_by_place(), other.rows_by_place());
+        if mine.len() != theirs.len() {
+            return Some(Column::Index);
+        }
+        let pairs = || mine.iter().copied().zip(theirs.iter().copied());
+        Column::all().find(|column| !self.values(*column).are_equal(other.values(*column), pairs()))
+    }
+
+    fn rows_by_place(&self) -> Vec<usize> {
+        let places = self.integers(Column::Index);
+        let mut rows: Vec<usize> = (0..self.rows).collect();
+        rows.sort_unstable_by_key(|row| places[*row]);
+        rows
+    }
+
     pub(crate) fn row(&self, at: usize) -> BlockRow<'_> {
         BlockRow { block: self, at }
     }

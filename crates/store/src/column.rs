@@ -91,7 +91,12 @@ const TABLE: [Entry; Column::COUNT] = {
         Entry(C::ResponseSize, "response_size", K::Integer, "bytes of the response object"),
         Entry(C::AuditId, "audit_id", K::Uuid, "audit id when it is a canonical UUID"),
         Entry(C::Cluster, "cluster", K::Text, "origin of the event"),
-        Entry(C::Format, "format", K::Text, "form in which the entry arrived; `quarantine` if it could not be read"),
+        Entry(
+            C::Format,
+            "format",
+            K::Text,
+            "form in which the entry arrived; `quarantine` if it could not be read; a number if this version has no name for it",
+        ),
         Entry(C::Level, "level", K::Text, "audit level"),
         Entry(C::Stage, "stage", K::Text, "audit stage"),
         Entry(C::Verb, "verb", K::Text, "verb"),

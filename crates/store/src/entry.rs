@@ -1,14 +1,15 @@
 //! What the store takes in.
 
-use audit::{Format, Micros};
+use audit::Micros;
 
 /// One entry of the ledger, as the store folds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// Place in the ledger, from zero.
     pub index: u64,
-    /// Form of the payload.
-    pub format: Format,
+    /// Code of the payload's form, see [`audit::Format`]. One that this version does not know is kept as it is, and the
+    /// entry is treated as one in quarantine.
+    pub format: u8,
     /// When the ledger took it.
     pub received: Micros,
     /// Origin; `default` where nothing was said.

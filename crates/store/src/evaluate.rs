@@ -11,7 +11,7 @@ use crate::snapshot::{format_of, rebuild};
 pub(crate) fn matches_naively(term: &Term, values: &impl Row) -> bool {
     let mut payload = Vec::new();
     rebuild(values, &mut payload);
-    let format = format_of(values.bytes(Column::Format));
+    let format = Format::from_code(format_of(values.bytes(Column::Format))).unwrap_or(Format::Quarantine);
     with_query_row(values, format, &payload, |row| term.matches(row))
 }
 

@@ -8,6 +8,7 @@ use crate::block::{BlockBuilder, Draft};
 use crate::column::Column;
 use crate::entry::Entry;
 use crate::residual::{self, Cut, ESCAPED, VERBATIM};
+use crate::snapshot::format_text;
 
 /// Takes entries apart. Keeps its scratch space between entries.
 #[derive(Debug, Default)]
@@ -22,15 +23,16 @@ impl Extractor {
     pub(crate) fn append(&mut self, block: &mut BlockBuilder, entry: &Entry<'_>) {
         // Columns hold UTF-8; an entry that does not is kept as it is, beside columns of what can be read of it.
         let clean = clean(entry.payload);
-        let text = audit::normalise(entry.format, &clean);
+        let format = Format::from_code(entry.format).unwrap_or(Format::Quarantine);
+        let text = audit::normalise(format, &clean);
         let mut draft = Draft::default();
         draft.set_integer(Column::Index, entry.index as i64);
         draft.set_integer(Column::Received, entry.received);
         draft.set_integer(Column::Time, entry.received);
         draft.set_integer(Column::Size, entry.payload.len() as i64);
         block.set_text(&mut draft, Column::Cluster, entry.cluster.as_bytes());
-        block.set_text(&mut draft, Column::Format, entry.format.name().as_bytes());
-        let whole = matches!(clean, Cow::Borrowed(_)) && entry.format == Format::Audit;
+        block.set_text(&mut draft, Column::Format, format_text(entry.format).as_bytes());
+        let whole = matches!(clean, Cow::Borrowed(_)) && format == Format::Audit;
         let exact = match &text {
             Ok(text) => self.append_event(block, &mut draft, text) && whole,
             Err(defect) => {

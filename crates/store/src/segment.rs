@@ -50,6 +50,14 @@ pub enum SegmentError {
         #[source]
         cause: std::io::Error,
     },
+    /// The file does not give back what was written to it. The ledger keeps the entries.
+    #[error("{path} does not give back the values of column {column}; the log keeps these entries")]
+    Differs {
+        /// The file.
+        path: String,
+        /// The first column that is not what was written.
+        column: &'static str,
+    },
     /// The file is not a segment of a version that is known here, or it is damaged.
     #[error("{path} is not a readable segment")]
     Unreadable {

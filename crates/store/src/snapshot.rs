@@ -137,8 +137,16 @@ fn each_entry(
     ControlFlow::Continue(())
 }
 
-pub(crate) fn format_of(name: &[u8]) -> Format {
-    Format::ALL.into_iter().find(|format| format.name().as_bytes() == name).unwrap_or(Format::Quarantine)
+/// The code of a format by what the column says: a name, or the code itself if it has no name here.
+pub(crate) fn format_of(text: &[u8]) -> u8 {
+    let known = Format::ALL.into_iter().find(|format| format.name().as_bytes() == text).map(Format::code);
+    let number = || std::str::from_utf8(text).ok()?.parse().ok();
+    known.or_else(number).unwrap_or(Format::Quarantine.code())
+}
+
+/// What the column says of a code; the way back from [`format_of`].
+pub(crate) fn format_text(code: u8) -> Cow<'static, str> {
+    Format::from_code(code).map_or_else(|| code.to_string().into(), |format| format.name().into())
 }
 
 /// The exact bytes of a row's entry.
@@ -146,5 +154,17 @@ pub(crate) fn rebuild(row: &impl Row, out: &mut Vec<u8>) {
     match row.bytes(Column::Residual) {
         [] => out.extend_from_slice(row.bytes(Column::Raw)),
         residual => residual::join(residual, row, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_comes_back() {
+        for code in 0..=u8::MAX {
+            assert_eq!(format_of(format_text(code).as_bytes()), code);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The store: head, segments and manifest together.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::block::Block;
 use crate::cache::PageCache;
+use crate::column::Column;
 use crate::entry::Entry;
 use crate::head::Head;
 use crate::manifest::{Manifest, ManifestError, SegmentInfo, segment_path};
@@ -179,12 +181,27 @@ impl Store {
         let mut info = SegmentInfo::empty(id);
         info.bytes = writer.finish()?;
         info.note(block);
-        self.open_segment(info)
+        self.open_written(info, std::iter::once(Ok(Cow::Borrowed(block))))
     }
 
-    /// Opens a segment that was written just now.
-    pub(crate) fn open_segment(&self, info: SegmentInfo) -> Result<OpenSegment, StoreError> {
-        let segment = Segment::open(&*self.disk, &info.path(&self.directory), &self.cache)?;
+    /// Opens a segment that was written just now, and reads all of it back: it must give the rows of `blocks`, one for
+    /// each of its row groups, before anybody lets go of what it was made from.
+    pub(crate) fn open_written<'b>(
+        &self,
+        info: SegmentInfo,
+        mut blocks: impl Iterator<Item = Result<Cow<'b, Block>, StoreError>>,
+    ) -> Result<OpenSegment, StoreError> {
+        let path = info.path(&self.directory);
+        let segment = Segment::open(&*self.disk, &path, &self.cache)?;
+        for group in segment.groups() {
+            let difference = match blocks.next() {
+                Some(block) => group.load()?.difference(&*block?),
+                None => Some(Column::Index),
+            };
+            if let Some(column) = difference {
+                return Err(SegmentError::Differs { path: path.display().to_string(), column: column.name() }.into());
+            }
+        }
         Ok(OpenSegment { segment, info })
     }
 

@@ -1,5 +1,6 @@
 //! What is done to segments later: small ones are put together, expired parts are taken out, holds come and go.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -104,30 +105,39 @@ impl Store {
     fn merge(&self, id: u64, sources: &[Arc<OpenSegment>]) -> Result<OpenSegment, StoreError> {
         let path = segment_path(self.directory(), id);
         let mut writer = SegmentWriter::create(self.disk(), &path, self.options().zstd_level)?;
-        let mut small: Vec<Block> = Vec::new();
-        let flush = |writer: &mut SegmentWriter, small: &mut Vec<Block>| match small.as_slice() {
-            [] => Ok(()),
-            some => {
-                let whole = Block::concat(&some.iter().collect::<Vec<_>>());
-                small.clear();
-                writer.add(&whole)
-            }
-        };
-        for group in sources.iter().flat_map(|source| source.segment.groups()) {
-            let pending: usize = small.iter().map(Block::rows).sum();
-            if pending + group.rows() > self.options().head_rows_max {
-                flush(&mut writer, &mut small)?;
-            }
-            match group.rows() * 2 > self.options().head_rows_max {
-                true => writer.copy(group)?,
-                false => small.push(group.load()?),
+        let groups: Vec<&RowGroup> = sources.iter().flat_map(|source| source.segment.groups()).collect();
+        let runs = self.runs(&groups);
+        for run in &runs {
+            match run {
+                [full] if self.is_full(full) => writer.copy(full)?,
+                small => writer.add(&together(small)?)?,
             }
         }
-        flush(&mut writer, &mut small)?;
         let mut info = SegmentInfo::empty(id);
         info.bytes = writer.finish()?;
         sources.iter().for_each(|source| info.absorb(&source.info));
-        self.open_segment(info)
+        self.open_written(info, runs.iter().map(|run| together(run).map(Cow::Owned)))
+    }
+
+    fn is_full(&self, group: &RowGroup) -> bool {
+        group.rows() * 2 > self.options().head_rows_max
+    }
+
+    /// Cuts row groups into runs that become one row group each.
+    fn runs<'g>(&self, groups: &'g [&'g RowGroup]) -> Vec<&'g [&'g RowGroup]> {
+        let (mut runs, mut start, mut rows) = (Vec::new(), 0, 0);
+        for (at, group) in groups.iter().enumerate() {
+            let after_full = at > start && self.is_full(groups[at - 1]);
+            if at > start && (after_full || self.is_full(group) || rows + group.rows() > self.options().head_rows_max) {
+                runs.push(&groups[start..at]);
+                (start, rows) = (at, 0);
+            }
+            rows += group.rows();
+        }
+        if start < groups.len() {
+            runs.push(&groups[start..]);
+        }
+        runs
     }
 
     /// The segment without the rows of some clusters; nothing if that leaves none.
@@ -138,15 +148,17 @@ impl Store {
         let path = segment_path(self.directory(), id);
         let mut writer = SegmentWriter::create(self.disk(), &path, self.options().zstd_level)?;
         let mut info = SegmentInfo::empty(id);
+        let mut kept = Vec::new();
         for group in source.segment.groups() {
             let left = rest_of(group, clusters)?;
             if left.rows() > 0 {
                 writer.add(&left)?;
                 info.note(&left);
+                kept.push(group);
             }
         }
         info.bytes = writer.finish()?;
-        self.open_segment(info).map(Some)
+        self.open_written(info, kept.into_iter().map(|group| rest_of(group, clusters).map(Cow::Owned))).map(Some)
     }
 
     /// Puts `new` in the place of the segments in `run`.
@@ -174,6 +186,12 @@ fn small_neighbours(segments: &[SegmentInfo]) -> Option<Range<usize>> {
         let count = segments[start..].iter().take_while(fits).count();
         (count >= COMPACTED_SEGMENTS_MIN).then_some(start..start + count)
     })
+}
+
+/// The rows of some row groups in one block.
+fn together(groups: &[&RowGroup]) -> Result<Block, StoreError> {
+    let blocks = groups.iter().map(|group| group.load()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Block::concat(&blocks.iter().collect::<Vec<_>>()))
 }
 
 fn rows_of(block: &Block, clusters: &[String]) -> Vec<u32> {

@@ -183,16 +183,31 @@ pub(crate) struct WordIndexBuilder {
     places: Vec<Vec<u32>>,
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    /// Hashes of words that the open page is known to hold; most words come again and again.
+    recent: Vec<u64>,
     page: u32,
     long: Vec<u32>,
     open: Vec<u32>,
 }
 
+/// Hashes that are remembered of a page; a power of two.
+const RECENT: usize = 8192;
+
 impl WordIndexBuilder {
     /// Takes the bodies of the next page.
     pub(crate) fn add_page<'a>(&mut self, bodies: impl Iterator<Item = &'a [u8]>) {
+        self.recent.clear();
+        self.recent.resize(RECENT, 0);
         for body in bodies {
-            each_word(body, &mut |word| self.add(word));
+            each_word(body, &mut |word| {
+                // The hash has a random seed: nobody can make two words that are taken for one.
+                let hash = self.hasher.hash_one(word);
+                let slot = &mut self.recent[hash as usize % RECENT];
+                if *slot != hash {
+                    *slot = hash;
+                    self.add(word);
+                }
+            });
         }
         self.page += 1;
     }

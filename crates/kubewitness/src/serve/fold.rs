@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audit::Format;
 use host::Host;
 use ingest::StopFlag;
-use ledger::{EntryView, Ledger};
-use store::{Entry, Retention, Store, StoreError};
+use ledger::Ledger;
+use store::{Retention, Store, StoreError};
 use tlog::{LeafIndex, TreeSize};
 
 /// Entries taken in one step; a query waits at most for one of them.
@@ -134,7 +133,7 @@ impl StoreFold {
     fn take(&mut self, range: Range<u64>) -> anyhow::Result<()> {
         let mut failed: Option<StoreError> = None;
         let (store, range) = (&mut self.store, LeafIndex::new(range.start)..LeafIndex::new(range.end));
-        self.log.read(range, |entry| match store.append([store_entry(&entry)]) {
+        self.log.read(range, |entry| match store.append([entry.into()]) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failed = Some(error);
@@ -155,18 +154,9 @@ impl StoreFold {
     }
 }
 
-fn store_entry<'a>(entry: &EntryView<'a>) -> Entry<'a> {
-    Entry {
-        index: entry.index.get(),
-        format: Format::from_code(entry.format).unwrap_or(Format::Quarantine),
-        received: entry.received,
-        cluster: entry.cluster,
-        payload: entry.payload,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use audit::Format;
     use ledger::{Batch, Duplicates, Options};
     use store::Limits;
 
