@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use api::{Access, Api, Readiness, Slots};
-use audit::{End, Format, Splitter};
+use audit::{End, Splitter};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};

@@ -316,7 +316,7 @@ pub(crate) fn scan(text: &[u8], start: usize) -> Result<usize, Fault> {
                     inside + 1
                 } else {
                     open.push(object).map_err(|expected| Fault { at, expected })?;
-                    at = if object { scan_key(text, inside)? } else { inside };
+                    at = if object { scan_key(text, inside)?.1 } else { inside };
                     continue;
                 }
             }
@@ -332,7 +332,7 @@ pub(crate) fn scan(text: &[u8], start: usize) -> Result<usize, Fault> {
             at = skip_blanks(text, at);
             match (text.get(at), object) {
                 (Some(b','), true) => {
-                    at = scan_key(text, skip_blanks(text, at + 1))?;
+                    at = scan_key(text, skip_blanks(text, at + 1))?.1;
                     break;
                 }
                 (Some(b','), false) => {
@@ -363,7 +363,7 @@ pub(crate) fn scan_members<'a>(
         return Ok(at + 1);
     }
     loop {
-        let (key_end, value) = key_and_value(text, at)?;
+        let (key_end, value) = scan_key(text, at)?;
         at = skip_blanks(text, check(&text[at + 1..key_end - 1], value)?);
         match text.get(at) {
             Some(b',') => at = skip_blanks(text, at + 1),
@@ -373,14 +373,9 @@ pub(crate) fn scan_members<'a>(
     }
 }
 
-/// Checks a key with its colon; returns where its value starts.
-pub(crate) fn scan_key(text: &[u8], at: usize) -> Result<usize, Fault> {
-    key_and_value(text, at).map(|(_, value)| value)
-}
-
 /// Checks a key with its colon; returns where the key ends and its value starts.
 #[inline]
-fn key_and_value(text: &[u8], at: usize) -> Result<(usize, usize), Fault> {
+pub(crate) fn scan_key(text: &[u8], at: usize) -> Result<(usize, usize), Fault> {
     if text.get(at) != Some(&b'"') {
         return Err(Fault { at, expected: "a key in quotes" });
     }

@@ -200,11 +200,12 @@ impl Splitter {
             Some(b'}') => return self.leave(start + 1),
             Some(_) => {}
         }
-        let read =
-            scan_key(input.buffer, start).and_then(|value| match self.record_wrapper(input.buffer, start, value) {
+        let read = scan_key(input.buffer, start).and_then(|(key_end, value)| {
+            match self.record_wrapper(input.buffer, &input.buffer[start + 1..key_end - 1], value) {
                 Some(wrapper) => Ok(self.enter(wrapper, value + 1)),
                 None => scan(input.buffer, value).map(Step::At),
-            });
+            }
+        });
         read.unwrap_or_else(|fault| match input.starves(fault) {
             true => Step::Starved,
             false => {
@@ -223,10 +224,10 @@ impl Splitter {
             return Ok(self.emit(&text[start..=at], sink, at + 1));
         }
         loop {
-            let value = scan_key(text, at)?;
-            let key = key_bytes(text, at);
+            let (key_end, value) = scan_key(text, at)?;
+            let key = &text[at + 1..key_end - 1];
             if !seen.event()
-                && let Some(wrapper) = self.record_wrapper(text, at, value)
+                && let Some(wrapper) = self.record_wrapper(text, key, value)
             {
                 self.open.push(Wrapper::Object);
                 return Ok(self.enter(wrapper, value + 1));
@@ -257,12 +258,12 @@ impl Splitter {
         Step::At(next)
     }
 
-    /// Whether the member whose key stands at `key` holds records, and as what.
-    fn record_wrapper(&self, text: &[u8], key: usize, value: usize) -> Option<Wrapper> {
-        let named = RECORDS.contains(&key_bytes(text, key)) && self.open.len() + 2 <= WRAPPER_DEPTH_MAX;
+    /// Whether a member holds records, and as what; its value starts at `value`.
+    fn record_wrapper(&self, text: &[u8], key: &[u8], value: usize) -> Option<Wrapper> {
+        let may_enter = || RECORDS.contains(&key) && self.open.len() + 2 <= WRAPPER_DEPTH_MAX;
         match text.get(value) {
-            Some(b'[') if named => Some(Wrapper::Array),
-            Some(b'{') if named && key_bytes(text, key) == b"hits" => Some(Wrapper::Object),
+            Some(b'[') if may_enter() => Some(Wrapper::Array),
+            Some(b'{') if key == b"hits" && may_enter() => Some(Wrapper::Object),
             _ => None,
         }
     }
@@ -368,11 +369,6 @@ impl Seen {
 fn looks_like_array(text: &[u8]) -> bool {
     let next = skip_blanks(text, 1);
     matches!(text.get(next), None | Some(b'{' | b'[' | b']' | b'"'))
-}
-
-fn key_bytes(text: &[u8], at: usize) -> &[u8] {
-    let rest = text.get(at + 1..).unwrap_or_default();
-    &rest[..memchr::memchr(b'"', rest).unwrap_or(rest.len())]
 }
 
 /// Skips what may stand between records: blanks, byte-order marks, record separators, the zeros of a sparse file.

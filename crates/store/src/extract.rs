@@ -57,7 +57,8 @@ impl Extractor {
             }
         };
         self.cuts.clear();
-        let mut fields = Fields { text, block, draft, cuts: &mut self.cuts, scratch: &mut self.scratch };
+        let is_ascii = text.is_ascii();
+        let mut fields = Fields { text, is_ascii, block, draft, cuts: &mut self.cuts, scratch: &mut self.scratch };
         fields.set_event(&event);
         if !residual::can_be_cut(text) || !residual::cut(text, &mut self.cuts, &mut self.residual) {
             return false;
@@ -71,6 +72,7 @@ impl Extractor {
 /// The fields of one event on their way into a draft.
 struct Fields<'b, 'a> {
     text: &'a [u8],
+    is_ascii: bool,
     block: &'b mut BlockBuilder,
     draft: &'b mut Draft<'a>,
     cuts: &'b mut Vec<Cut>,
@@ -189,7 +191,7 @@ impl<'a> Fields<'_, 'a> {
 
     fn string(&mut self, column: Column, json: Option<Json<'a>>) {
         let Some((json, inner)) = json.and_then(|json| Some((json, json.inner()?))) else { return };
-        if memchr::memchr(b'\\', inner).is_none() && inner.is_ascii() {
+        if memchr::memchr(b'\\', inner).is_none() && (self.is_ascii || inner.is_ascii()) {
             self.block.set_text(self.draft, column, inner);
             return self.cut(column, VERBATIM, inner);
         }

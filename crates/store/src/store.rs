@@ -41,7 +41,7 @@ impl Default for Options {
             head_rows_max: 65_536,
             head_bytes_max: 128 << 20,
             head_age_max: 600_000_000,
-            zstd_level: 3,
+            zstd_level: 1,
             cache_bytes: CACHE_BYTES,
         }
     }
