@@ -37,8 +37,11 @@ pub(crate) struct PartReader<'a> {
     part: Part<'a>,
     dictionaries: [OnceCell<Arc<PageData>>; Column::COUNT],
     empty: Dictionary,
-    open: [RefCell<Option<(usize, Arc<PageData>)>>; Column::COUNT],
+    open: [RefCell<Option<OpenPage>>; Column::COUNT],
 }
+
+/// A page with its number.
+type OpenPage = (usize, Arc<PageData>);
 
 impl<'a> PartReader<'a> {
     pub(crate) fn new(part: Part<'a>) -> Self {

@@ -25,8 +25,11 @@ pub(super) struct Asking<'p, 'a> {
     /// For each text leaf, which codes of the part's dictionary fit.
     answers: RefCell<Vec<Option<Fits>>>,
     /// For each column with bodies and each needle of the plan, which pages may hold it.
-    pages_with: RefCell<HashMap<(Column, *const Needle), Option<Rc<[bool]>>>>,
+    pages_with: RefCell<HashMap<(Column, *const Needle), MayHold>>,
 }
+
+/// For each page, whether it may hold something; nothing if that is not known.
+type MayHold = Option<Rc<[bool]>>;
 
 impl<'p, 'a> Asking<'p, 'a> {
     pub(super) fn new(plan: &'p Plan, part: &'p PartReader<'a>) -> Self {
@@ -238,12 +241,12 @@ impl Asking<'_, '_> {
     }
 
     /// For each page of a column with bodies, whether it may hold what `needle` wants; nothing if that is not known.
-    fn pages_with(&self, column: Column, needle: &Needle) -> Result<Option<Rc<[bool]>>, PageError> {
+    fn pages_with(&self, column: Column, needle: &Needle) -> Result<MayHold, PageError> {
         let key = (column, std::ptr::from_ref(needle));
         if let Some(known) = self.pages_with.borrow().get(&key) {
             return Ok(known.clone());
         }
-        let pages: Option<Rc<[bool]>> = self.part.pages_with(column, &needle.tokens)?.map(Rc::from);
+        let pages: MayHold = self.part.pages_with(column, &needle.tokens)?.map(Rc::from);
         self.pages_with.borrow_mut().insert(key, pages.clone());
         Ok(pages)
     }
