@@ -59,6 +59,7 @@ impl Local {
         let start = since.map_or(0, |since| self.store.place_of(since));
         self.store.entries(start..self.store.next(), |entry| {
             let store::Entry { index, received, cluster, format, payload } = entry;
+            let format = self::format(format);
             query::Entry { index, received, cluster, format, payload }.with_row(|row| {
                 if query.matches(row) {
                     show(row);
