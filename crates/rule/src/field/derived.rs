@@ -45,10 +45,12 @@ pub enum Derived {
     /// `rbac.pairs`: `verb group/resource` for each verb, group and resource of each RBAC rule (`verb /resource` for
     /// the core group, `verb /path` for a URL).
     RbacPairs,
+    /// `auditID.form`: `random` as the API server makes them, `long` beyond what its log lines show, or `chosen`.
+    AuditIdForm,
 }
 
 /// Names after `kw.` of the fields without a parameter.
-pub(crate) const NAMES: [(&str, Derived); 15] = [
+pub(crate) const NAMES: [(&str, Derived); 16] = [
     ("outcome", Derived::Outcome),
     ("user.class", Derived::UserClass),
     ("user.systemComponent", Derived::SystemComponent),
@@ -64,6 +66,7 @@ pub(crate) const NAMES: [(&str, Derived); 15] = [
     ("apply", Derived::Apply),
     ("csr.subject", Derived::CsrSubject),
     ("rbac.pairs", Derived::RbacPairs),
+    ("auditID.form", Derived::AuditIdForm),
 ];
 
 impl Derived {
@@ -124,8 +127,34 @@ impl Derived {
             Self::Apply => text(truth(is_apply(event))),
             Self::CsrSubject => text(pkcs10::subject_of(event).unwrap_or_default().into()),
             Self::RbacPairs => rbac_pairs(event, &mut |pair| text(pair.into())),
+            Self::AuditIdForm => text(audit_id_form(event).into()),
         }
     }
+}
+
+/// Bytes after which the API server's own log lines cut an audit id. In events it stands whole.
+const AUDIT_ID_BYTES_LOGGED: usize = 64;
+
+/// The form of the audit id; nothing if there is none.
+pub(super) fn audit_id_form(event: &Event<'_>) -> &'static str {
+    match event.audit_id() {
+        id if id.is_empty() => "",
+        id if is_random(id.as_bytes()) => "random",
+        id if id.len() > AUDIT_ID_BYTES_LOGGED => "long",
+        _ => "chosen",
+    }
+}
+
+/// A UUID of version 4 as Go writes it (RFC 9562, section 5.4).
+fn is_random(id: &[u8]) -> bool {
+    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let fits = |(at, byte): (usize, &u8)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        14 => *byte == b'4',
+        19 => matches!(byte, b'8' | b'9' | b'a' | b'b'),
+        _ => is_hex(byte),
+    };
+    id.len() == 36 && id.iter().enumerate().all(fits)
 }
 
 fn truth(holds: bool) -> Cow<'static, str> {
@@ -293,6 +322,19 @@ mod tests {
             {"verbs":["get","list"],"apiGroups":[""],"resources":["pods"]},
             {"verbs":["*"],"apiGroups":["apps"],"resources":["deployments"]},{"verbs":["get"],"nonResourceURLs":["/metrics"]}]}}"#;
         check(event, "kw.rbac.pairs", &["get /pods", "list /pods", "* apps/deployments", "get /metrics"]);
+    }
+
+    #[test]
+    fn audit_ids_have_a_form() {
+        let check = |id: &str, form: &[&str]| {
+            check(&format!(r#"{{"auditID":"{id}","verb":"get"}}"#), "kw.auditID.form", form);
+        };
+        check("0b3ee1f2-5c33-4d0f-9a6e-2f4f0c1f9a77", &["random"]);
+        check("0B3EE1F2-5C33-4D0F-9A6E-2F4F0C1F9A77", &["chosen"]);
+        check("0b3ee1f2-5c33-1d0f-9a6e-2f4f0c1f9a77", &["chosen"]);
+        check("trace-1", &["chosen"]);
+        check(&"0".repeat(65), &["long"]);
+        check("", &[]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use audit::Event;
 use audit::Json;
 
+use super::derived::audit_id_form;
 use super::{Derived, Field, Part, Root, is_hidden};
 
 /// The part of an event that alone decides the values of a field, and whether they are hidden.
@@ -112,10 +113,13 @@ fn write_subject(event: &Event<'_>, key: &mut Vec<u8>) {
     }
 }
 
-/// Also what decides the outcome, and whether this is the event by which a request is judged.
+/// Also what decides the outcome, the form of the audit id, and whether this is the event by which a request is judged.
 fn write_action(event: &Event<'_>, key: &mut Vec<u8>) {
     let flags = [event.user.username.is_none(), event.object_ref.is_some(), event.response_status.is_some()];
     key.extend(flags.map(u8::from));
+    // Its first letter tells the forms apart.
+    key.extend(audit_id_form(event).bytes().next());
+    key.push(0);
     write(event.verb, key);
     write(event.stage, key);
     write(event.level, key);
@@ -157,7 +161,7 @@ impl Field {
 impl Derived {
     fn facet(&self) -> Facet {
         match self {
-            Self::Outcome => Facet::Action,
+            Self::Outcome | Self::AuditIdForm => Facet::Action,
             Self::UserClass | Self::SystemComponent | Self::Identity | Self::AgentFamily => Facet::Subject,
             Self::SourcePeer | Self::SourceClaimed | Self::SourceFirst => Facet::Address,
             Self::CsrSubject | Self::RbacPairs => Facet::Request,
