@@ -59,3 +59,18 @@ fn translations(text: &str) -> impl Iterator<Item = (String, Translation)> {
         Some((id.text()?.to_owned(), Translation { title: text("title"), description: text("description") }))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_rules_are_the_rules_of_the_text() {
+        for (name, text, packed) in FILES {
+            let documents = packed::unpack(packed).expect("a file without faults");
+            let of_packed = sigma::load_documents(name, documents, &Placeholders::new());
+            let of_text = sigma::load_sigma(&Source::new(*name, *text));
+            assert_eq!(format!("{of_packed:?}"), format!("{of_text:?}"), "{name}");
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Our extensions of Sigma, under the key `kubewitness`: tests, containment, needs, first-seen.
 
-use audit::{Level as AuditLevel, Stage};
+use audit::{Json, Level as AuditLevel, Stage};
 
-use crate::node::{Node, Value};
+use crate::node::Node;
 use crate::problem::{Fault, Place};
 
 /// The block `kubewitness:` of a rule.
@@ -186,69 +186,29 @@ fn test(node: &Node, faults: &mut Vec<Fault>) -> Option<RuleTest> {
     })
 }
 
-/// The event as JSON. What every audit event has and a test need not repeat is added: kind, id, stage and level.
+/// What every audit event has and a test need not repeat.
+const DEFAULTS: [(&str, &str); 5] = [
+    ("kind", "\"Event\""),
+    ("apiVersion", "\"audit.k8s.io/v1\""),
+    ("auditID", "\"00000000-0000-4000-8000-000000000000\""),
+    ("stage", "\"ResponseComplete\""),
+    ("level", "\"RequestResponse\""),
+];
+
+/// The event as JSON, with what it need not repeat. It may be written as YAML or as JSON text.
 fn event_text(event: &Node) -> String {
-    let mut json = Vec::new();
-    write_json(event, &mut json);
-    let defaults = [
-        ("kind", "\"Event\""),
-        ("apiVersion", "\"audit.k8s.io/v1\""),
-        ("auditID", "\"00000000-0000-4000-8000-000000000000\""),
-        ("stage", "\"ResponseComplete\""),
-        ("level", "\"RequestResponse\""),
-    ];
+    let json = event.text().map_or_else(|| event.to_json(), str::to_owned);
+    let Ok(object) = Json::whole(json.as_bytes()) else { return json };
+    let Some(members) = json.trim_start().strip_prefix('{') else { return json };
     let mut text = String::from("{");
-    for (key, value) in defaults.iter().filter(|(key, _)| event.get(key).is_none()) {
+    for (key, value) in DEFAULTS.iter().filter(|(key, _)| object.get(key).is_none()) {
         text.push_str(&format!("\"{key}\":{value},"));
     }
-    let members = String::from_utf8_lossy(&json);
-    let members = members.trim_start_matches('{');
-    if members == "}" {
+    if members.trim_start().starts_with('}') {
         text.pop();
     }
     text.push_str(members);
     text
-}
-
-/// Writes a value as JSON, plain scalars typed as YAML 1.2 types them.
-fn write_json(node: &Node, out: &mut Vec<u8>) {
-    match &node.value {
-        Value::Scalar { text, plain } => write_scalar(text, *plain, node.is_null(), out),
-        Value::List(items) => {
-            out.push(b'[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write_json(item, out);
-            }
-            out.push(b']');
-        }
-        Value::Map(entries) => {
-            out.push(b'{');
-            for (i, (key, value)) in entries.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                audit::quote(key.text().unwrap_or_default(), out);
-                out.push(b':');
-                write_json(value, out);
-            }
-            out.push(b'}');
-        }
-    }
-}
-
-fn write_scalar(text: &str, plain: bool, null: bool, out: &mut Vec<u8>) {
-    let literal = plain
-        && (matches!(text, "true" | "false")
-            || text.parse::<i64>().is_ok_and(|n| n.to_string() == text)
-            || (text.contains('.') && audit::Json::whole(text.as_bytes()).is_ok_and(|json| json.float().is_some())));
-    match (null, literal) {
-        (true, _) => out.extend_from_slice(b"null"),
-        (false, true) => out.extend_from_slice(text.as_bytes()),
-        (false, false) => audit::quote(text, out),
-    }
 }
 
 /// A Sigma time span (`30s`, `5m`, `1h`, `7d`, `2w`, `1M`, `1y`) in seconds.

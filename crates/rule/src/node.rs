@@ -104,4 +104,48 @@ impl Node {
             Value::Map(entries) => entries.iter().map(|(key, value)| key.count() + value.count()).sum(),
         }
     }
+
+    /// The value as JSON, plain scalars typed as YAML 1.2 types them.
+    pub(crate) fn to_json(&self) -> String {
+        let mut json = Vec::new();
+        self.write_json(&mut json);
+        String::from_utf8(json).unwrap_or_default()
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) {
+        let comma = |at: usize, out: &mut Vec<u8>| out.extend((at > 0).then_some(b','));
+        match &self.value {
+            Value::Scalar { text, plain } => write_scalar(text, *plain, self.is_null(), out),
+            Value::List(items) => {
+                out.push(b'[');
+                for (at, item) in items.iter().enumerate() {
+                    comma(at, out);
+                    item.write_json(out);
+                }
+                out.push(b']');
+            }
+            Value::Map(entries) => {
+                out.push(b'{');
+                for (at, (key, value)) in entries.iter().enumerate() {
+                    comma(at, out);
+                    audit::quote(key.text().unwrap_or_default(), out);
+                    out.push(b':');
+                    value.write_json(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+}
+
+fn write_scalar(text: &str, plain: bool, null: bool, out: &mut Vec<u8>) {
+    let literal = plain
+        && (matches!(text, "true" | "false")
+            || text.parse::<i64>().is_ok_and(|n| n.to_string() == text)
+            || (text.contains('.') && audit::Json::whole(text.as_bytes()).is_ok_and(|json| json.float().is_some())));
+    match (null, literal) {
+        (true, _) => out.extend_from_slice(b"null"),
+        (false, true) => out.extend_from_slice(text.as_bytes()),
+        (false, false) => audit::quote(text, out),
+    }
 }
