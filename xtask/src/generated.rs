@@ -1,6 +1,6 @@
 //! Reference pages that the binary writes about itself stay what it writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -20,10 +20,11 @@ const REFERENCES: &[Reference] = &[
 ];
 
 pub(crate) fn check(repository: &Repository) -> Result<Vec<Problem>> {
+    let binary = build(repository)?;
     let mut problems = Vec::new();
     for reference in REFERENCES {
         let page = Path::new(reference.page);
-        match reference.print(repository) {
+        match reference.print(&binary) {
             Err(error) => {
                 problems.push(Problem::of(page, format!("cannot be generated: {error:#}")));
             }
@@ -35,26 +36,34 @@ pub(crate) fn check(repository: &Repository) -> Result<Vec<Problem>> {
 
 /// Writes all pages anew.
 pub(crate) fn write(repository: &Repository) -> Result<()> {
+    let binary = build(repository)?;
     for reference in REFERENCES {
         let path = repository.root.join(reference.page);
-        std::fs::write(&path, reference.print(repository)?).with_context(|| reference.page)?;
+        std::fs::write(&path, reference.print(&binary)?).with_context(|| reference.page)?;
         println!("{}", reference.page);
     }
     Ok(())
 }
 
 impl Reference {
-    fn print(&self, repository: &Repository) -> Result<String> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(["run", "--quiet", "--package", "kubewitness", "--"])
-            .args(self.arguments)
-            .current_dir(&repository.root)
-            .output()?;
+    fn print(&self, binary: &Path) -> Result<String> {
+        let output = Command::new(binary).args(self.arguments).output()?;
         let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "kubewitness {}: {}", self.arguments.join(" "), errors.trim_end());
         Ok(String::from_utf8(output.stdout)?)
     }
+}
+
+/// The binary as it is now. It is built as a part of the workspace: alone, its dependencies would have other features, and
+/// all of them would be built a second time beside those of the tests.
+fn build(repository: &Repository) -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--workspace", "--bin", "kubewitness"])
+        .current_dir(&repository.root)
+        .status()?;
+    ensure!(built.success(), "cargo build: {built}");
+    Ok(std::env::current_exe()?.with_file_name(format!("kubewitness{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn stale(repository: &Repository, page: &Path, fresh: &str) -> Result<Option<Problem>> {
