@@ -10,6 +10,7 @@ use host::Host;
 use ledger::{Ledger, Options};
 use serde_json::json;
 
+use crate::output::ReportFormat;
 use crate::source::DataDir;
 
 /// The keys that sign the log
@@ -23,7 +24,7 @@ pub(crate) enum Key {
         data: DataDir,
         /// Output
         #[arg(short, long, value_enum, default_value = "text")]
-        output: Output,
+        output: ReportFormat,
     },
     /// Sign with a new key from now on
     ///
@@ -37,12 +38,6 @@ pub(crate) enum Key {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Output {
-    Text,
-    Json,
-}
-
 impl Key {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let mut out = anstream::stdout().lock();
@@ -51,8 +46,8 @@ impl Key {
                 let local = data.open()?;
                 let keys: Vec<String> = local.log().verifier_keys()?.iter().map(ToString::to_string).collect();
                 match output {
-                    Output::Json => writeln!(out, "{}", json!({"origin": local.log().origin(), "keys": keys}))?,
-                    Output::Text => keys.iter().try_for_each(|key| writeln!(out, "{key}"))?,
+                    ReportFormat::Json => writeln!(out, "{}", json!({"origin": local.log().origin(), "keys": keys}))?,
+                    ReportFormat::Text => keys.iter().try_for_each(|key| writeln!(out, "{key}"))?,
                 }
             }
             Self::Rotate { data_dir } => {

@@ -13,6 +13,13 @@ mod zone;
 pub(crate) use cell::{Cell, Style, fitted, plain, visible};
 pub(crate) use zone::Zone;
 
+/// Form of a report, which is no list of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ReportFormat {
+    Text,
+    Json,
+}
+
 /// Form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum OutputFormat {

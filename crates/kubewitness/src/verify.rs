@@ -14,6 +14,7 @@ use serde_json::json;
 use tlog::{Note, VerifierKey};
 
 use crate::exit;
+use crate::output::ReportFormat;
 use crate::source::DataDir;
 
 /// Threads that hash.
@@ -42,13 +43,7 @@ pub(crate) struct Verify {
     keys: Vec<String>,
     /// Output
     #[arg(short, long, value_enum, default_value = "text")]
-    output: Output,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
+    output: ReportFormat,
 }
 
 impl Verify {
@@ -74,8 +69,8 @@ impl Verify {
         bar.finish_and_clear();
         let mut out = anstream::stdout().lock();
         match self.output {
-            Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&document(&report))?)?,
-            Output::Text => text(&mut out, &report, start.elapsed().as_secs_f64())?,
+            ReportFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&document(&report))?)?,
+            ReportFormat::Text => text(&mut out, &report, start.elapsed().as_secs_f64())?,
         }
         Ok(exit::found(report.is_clean()))
     }
@@ -87,21 +82,23 @@ impl Verify {
             Ok(verdict) => verdict,
             Err(error) => {
                 match self.output {
-                    Output::Json => writeln!(out, "{}", json!({"clean": false, "problems": [error.to_string()]}))?,
-                    Output::Text => writeln!(out, "NOT proven: {error}")?,
+                    ReportFormat::Json => {
+                        writeln!(out, "{}", json!({"clean": false, "problems": [error.to_string()]}))?;
+                    }
+                    ReportFormat::Text => writeln!(out, "NOT proven: {error}")?,
                 }
                 return Ok(exit::found(false));
             }
         };
         let checkpoint = &verdict.checkpoint;
         match self.output {
-            Output::Json => writeln!(
+            ReportFormat::Json => writeln!(
                 out,
                 "{}",
                 json!({"clean": true, "entries": verdict.entries, "origin": checkpoint.origin, "size": checkpoint.size.get(),
                     "root": checkpoint.root.to_string(), "key": verdict.key.to_string(), "query": verdict.case.query})
             )?,
-            Output::Text => {
+            ReportFormat::Text => {
                 writeln!(out, "{} entries are proven to be in the log {}", verdict.entries, checkpoint.origin)?;
                 writeln!(out, "  checkpoint  {} entries, root {}", checkpoint.size.get(), checkpoint.root)?;
                 writeln!(out, "  query       {}", crate::printable::terminal(&verdict.case.query))?;

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use policy::{BlindSpot, Cause, Need, ServerVersion};
 
 use super::{diff, input, needs};
+use crate::output::ReportFormat;
 use crate::rulesets::Choice;
 
 /// Exit codes: 0 every detection can fire, 1 some cannot, 2 wrong command line, 3 a file cannot be read.
@@ -30,8 +31,8 @@ pub(crate) struct BlindSpots {
     #[arg(long, value_name = "FILE")]
     api_resources: Option<PathBuf>,
     /// Output format
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
     /// API server that loads the policy
     #[arg(long, value_name = "VERSION", default_value_t = ServerVersion::DEFAULT)]
     server_version: ServerVersion,
@@ -39,12 +40,6 @@ pub(crate) struct BlindSpots {
 
 /// Areas of one blind spot that are shown; JSON has all.
 const AREAS_SHOWN: usize = 5;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Text,
-    Json,
-}
 
 impl BlindSpots {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
@@ -61,8 +56,8 @@ impl BlindSpots {
         spots.sort_by_key(|spot| !spot.total);
         let mut out = anstream::stdout();
         match self.output {
-            Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&spots)?)?,
-            Output::Text => {
+            ReportFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&spots)?)?,
+            ReportFormat::Text => {
                 for spot in &spots {
                     text(spot, &mut out)?;
                 }

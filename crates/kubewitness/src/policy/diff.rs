@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use policy::{Change, Request, ServerVersion, Treatment, Volume, bytes_text};
 use serde_json::json;
 
 use super::input;
 use super::traffic::Traffic;
+use crate::output::ReportFormat;
 
 /// Exit codes: 0 the policies mean the same, 1 they differ, 2 wrong command line, 3 a file cannot be read.
 #[derive(Debug, Args)]
@@ -23,17 +24,11 @@ pub(crate) struct Diff {
     #[command(flatten)]
     traffic: Traffic,
     /// Output format
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
     /// API server that loads the policies
     #[arg(long, value_name = "VERSION", default_value_t = ServerVersion::DEFAULT)]
     server_version: ServerVersion,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 impl Diff {
@@ -50,7 +45,7 @@ impl Diff {
         let mut out = anstream::stdout();
         let preset = self.traffic.preset();
         match self.output {
-            Output::Json => {
+            ReportFormat::Json => {
                 let changes = difference.changes.iter().zip(&volumes).map(|(change, volume)| {
                     let mut value = serde_json::to_value(change)?;
                     value["volume"] = json!(volume);
@@ -62,8 +57,8 @@ impl Diff {
                 let value = json!({"same": same, "preset": preset, "changes": changes});
                 writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
             }
-            Output::Text if difference.changes.is_empty() => writeln!(out, "the policies mean the same")?,
-            Output::Text => {
+            ReportFormat::Text if difference.changes.is_empty() => writeln!(out, "the policies mean the same")?,
+            ReportFormat::Text => {
                 for (change, volume) in difference.changes.iter().zip(&volumes) {
                     let of = preset
                         .map_or("the recording".to_owned(), |preset| format!("a day of the preset {}", preset.name));

@@ -9,6 +9,7 @@ use clap::Args;
 use policy::{Explanation, Request, ServerVersion, Target};
 
 use super::input;
+use crate::output::ReportFormat;
 
 /// Exit codes: 0 the request is recorded, 1 it is not, 2 wrong command line, 3 a file cannot be read.
 #[derive(Debug, Args)]
@@ -24,17 +25,11 @@ pub(crate) struct Explain {
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
     /// Output format
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
     /// API server that loads the policy
     #[arg(long, value_name = "VERSION", default_value_t = ServerVersion::DEFAULT)]
     server_version: ServerVersion,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
 }
 
 impl Explain {
@@ -44,8 +39,8 @@ impl Explain {
         let explanation = policy::explain(&policy, &request);
         let mut out = anstream::stdout();
         match self.output {
-            Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&explanation)?)?,
-            Output::Text => text(&request, &explanation, &mut out)?,
+            ReportFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&explanation)?)?,
+            ReportFormat::Text => text(&request, &explanation, &mut out)?,
         }
         Ok(crate::exit::found(!explanation.stages.is_empty()))
     }

@@ -5,12 +5,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use policy::{Policy, ServerVersion, Tally, Volume, bytes_text};
 use serde_json::{Value, json};
 
 use super::input;
 use super::traffic::Traffic;
+use crate::output::ReportFormat;
 
 /// Exit codes: 0 simulated, 2 wrong command line, 3 a file cannot be read.
 #[derive(Debug, Args)]
@@ -21,8 +22,8 @@ pub(crate) struct Simulate {
     #[command(flatten)]
     traffic: Traffic,
     /// Output format
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
     /// Users and resources shown
     #[arg(long, default_value_t = 10)]
     top: usize,
@@ -31,20 +32,14 @@ pub(crate) struct Simulate {
     server_version: ServerVersion,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Text,
-    Json,
-}
-
 impl Simulate {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let policy = input::policy(&self.policy, self.server_version)?;
         let (tally, unreadable) = self.traffic.tally(&policy)?;
         let mut out = anstream::stdout();
         match self.output {
-            Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&self.json(&tally, unreadable))?)?,
-            Output::Text => self.text(&policy, &tally, unreadable, &mut out)?,
+            ReportFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&self.json(&tally, unreadable))?)?,
+            ReportFormat::Text => self.text(&policy, &tally, unreadable, &mut out)?,
         }
         Ok(ExitCode::SUCCESS)
     }
