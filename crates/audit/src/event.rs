@@ -190,7 +190,7 @@ impl<'a> Event<'a> {
 
     /// Checks the member whose value starts at `start` and puts it in its place; returns the value's end. Objects whose
     /// fields have places are walked as they are checked.
-    fn scan(&mut self, text: &'a [u8], key: &[u8], start: usize) -> Result<usize, Fault> {
+    pub(crate) fn scan(&mut self, text: &'a [u8], key: &[u8], start: usize) -> Result<usize, Fault> {
         if text.get(start) == Some(&b'{') {
             match key {
                 b"user" => {
@@ -247,7 +247,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    fn empty(json: Json<'a>) -> Self {
+    pub(crate) fn empty(json: Json<'a>) -> Self {
         Self {
             json,
             kind: None,
@@ -272,16 +272,15 @@ impl<'a> Event<'a> {
         }
     }
 
-    fn is_audit_event(&self) -> bool {
-        let marks = Marks {
-            kind_is_event: self.kind.map(|kind| kind.is_text("Event")),
-            audit_version: text(self.api_version).starts_with("audit.k8s.io/"),
-            audit_id: self.audit_id.is_some(),
-            verb: self.verb.is_some(),
-            stage: self.stage.is_some(),
-            uri: self.request_uri.is_some(),
-        };
-        marks.make_an_event()
+    /// What makes an object an audit event. `kind` is missing inside an `EventList` and in index documents, so an event
+    /// is known by its fields as well; a core `Event` has the same kind but no verb and no audit id.
+    pub(crate) fn is_audit_event(&self) -> bool {
+        let (id, verb, stage) = (self.audit_id.is_some(), self.verb.is_some(), self.stage.is_some());
+        match self.kind {
+            Some(kind) if !kind.is_text("Event") => false,
+            Some(_) => id || verb || text(self.api_version).starts_with("audit.k8s.io/"),
+            None => id && (stage || verb || self.request_uri.is_some()) || verb && stage,
+        }
     }
 
     /// The exact text of the event.
@@ -392,29 +391,6 @@ impl<'a> Event<'a> {
     /// The authoriser's reason.
     pub fn decision_reason(&self) -> Option<Cow<'a, str>> {
         self.annotation("authorization.k8s.io/reason")
-    }
-}
-
-/// What makes an object an audit event. `kind` is missing inside an `EventList` and in index documents, so an event
-/// is known by its fields as well; a core `Event` has the same kind but no verb and no audit id.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Marks {
-    /// Whether `kind` is `Event`; `None` without a kind.
-    pub(crate) kind_is_event: Option<bool>,
-    pub(crate) audit_version: bool,
-    pub(crate) audit_id: bool,
-    pub(crate) verb: bool,
-    pub(crate) stage: bool,
-    pub(crate) uri: bool,
-}
-
-impl Marks {
-    pub(crate) fn make_an_event(self) -> bool {
-        match self.kind_is_event {
-            Some(true) => self.audit_version || self.audit_id || self.verb,
-            Some(false) => false,
-            None => self.audit_id && (self.stage || self.verb || self.uri) || self.verb && self.stage,
-        }
     }
 }
 

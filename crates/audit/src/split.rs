@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use crate::event::{Event, Marks, NotAnEvent};
+use crate::event::{Event, NotAnEvent};
 use crate::format::Format;
 use crate::json::{Fault, Json, scan, scan_key, skip_blanks};
 use crate::normalise::{cluster_of, recognise};
@@ -30,12 +30,14 @@ const RECORDS: [&[u8]; 9] =
     [b"items", b"Items", b"events", b"logEvents", b"records", b"hits", b"resourceLogs", b"scopeLogs", b"logRecords"];
 
 /// One record of the input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Item<'a> {
     /// The form it travels in.
     pub format: Format,
     /// Its exact bytes.
     pub bytes: &'a [u8],
+    /// Its fields, if it is an event as it stands ([`Format::Audit`]): cutting it out has found them.
+    pub event: Option<Event<'a>>,
     /// The cluster that the record or its wrapper names, if it names one.
     pub cluster: Option<String>,
 }
@@ -215,10 +217,11 @@ impl Splitter {
         })
     }
 
-    /// An object: a wrapper is entered, anything else is one item.
+    /// An object: a wrapper is entered, anything else is one item. The fields of an event are found on the way.
     fn object<'b>(&mut self, input: Input<'b>, start: usize, sink: &mut dyn FnMut(Item<'b>)) -> Result<Step, Fault> {
         let text = input.buffer;
-        let mut seen = Seen::default();
+        let mut event = Event::empty(Json::checked(&[]));
+        let mut renamed_level = false;
         let mut at = skip_blanks(text, start + 1);
         if text.get(at) == Some(&b'}') {
             return Ok(self.emit(&text[start..=at], sink, at + 1));
@@ -226,15 +229,18 @@ impl Splitter {
         loop {
             let (key_end, value) = scan_key(text, at)?;
             let key = &text[at + 1..key_end - 1];
-            if !seen.event()
-                && let Some(wrapper) = self.record_wrapper(text, key, value)
+            if let Some(wrapper) = self.record_wrapper(text, key, value)
+                && !event.is_audit_event()
             {
                 self.open.push(Wrapper::Object);
                 return Ok(self.enter(wrapper, value + 1));
             }
-            let value_end = scan(text, value)?;
-            self.note_cluster(key, &text[value..value_end], &seen);
-            seen.note(key, &text[value..value_end]);
+            let value_end = event.scan(text, key, value)?;
+            match key {
+                b"logGroup" if !event.is_audit_event() => self.note_cluster(&text[value..value_end]),
+                b"k8s_audit_level" => renamed_level = true,
+                _ => {}
+            }
             at = skip_blanks(text, value_end);
             match text.get(at) {
                 Some(b',') => at = skip_blanks(text, at + 1),
@@ -243,10 +249,11 @@ impl Splitter {
             }
         }
         let bytes = &text[start..=at];
-        match seen.plain_event() {
-            true => sink(Item { format: Format::Audit, bytes, cluster: self.cluster.clone() }),
-            false => return Ok(self.emit(bytes, sink, at + 1)),
+        if renamed_level || !event.is_audit_event() {
+            return Ok(self.emit(bytes, sink, at + 1));
         }
+        event.json = Json::checked(bytes);
+        sink(Item { format: Format::Audit, bytes, event: Some(event), cluster: self.cluster.clone() });
         Ok(Step::At(at + 1))
     }
 
@@ -254,7 +261,7 @@ impl Splitter {
     fn emit<'b>(&mut self, bytes: &'b [u8], sink: &mut dyn FnMut(Item<'b>), next: usize) -> Step {
         let recognised = Json::whole(bytes).ok().and_then(|json| Some((recognise(json)?.0, cluster_of(json))));
         let (format, named) = recognised.unwrap_or((Format::Quarantine, None));
-        sink(Item { format, bytes, cluster: named.or_else(|| self.cluster.clone()) });
+        sink(Item { format, bytes, event: None, cluster: named.or_else(|| self.cluster.clone()) });
         Step::At(next)
     }
 
@@ -269,12 +276,10 @@ impl Splitter {
     }
 
     /// A CloudWatch subscription names the cluster in its log group: `/aws/eks/NAME/cluster`.
-    fn note_cluster(&mut self, key: &[u8], value: &[u8], seen: &Seen) {
-        if key == b"logGroup" && !seen.event() {
-            let group = Json::whole(value).ok().and_then(Json::text).unwrap_or_default();
-            let name = group.strip_prefix("/aws/eks/").and_then(|rest| rest.split('/').next());
-            self.cluster = name.map(str::to_owned);
-        }
+    fn note_cluster(&mut self, log_group: &[u8]) {
+        let group = Json::checked(log_group).text().unwrap_or_default();
+        let name = group.strip_prefix("/aws/eks/").and_then(|rest| rest.split('/').next());
+        self.cluster = name.map(str::to_owned);
     }
 
     /// After a broken record of an array: quarantines up to the next object that reads as an audit event.
@@ -335,36 +340,6 @@ impl Input<'_> {
     }
 }
 
-/// What the members of an object say about its being an audit event, learnt while they are scanned.
-#[derive(Default)]
-struct Seen {
-    marks: Marks,
-    renamed_level: bool,
-}
-
-impl Seen {
-    fn note(&mut self, key: &[u8], value: &[u8]) {
-        match key {
-            b"kind" => self.marks.kind_is_event = Some(value == b"\"Event\""),
-            b"apiVersion" => self.marks.audit_version = value.starts_with(b"\"audit.k8s.io/"),
-            b"auditID" => self.marks.audit_id = true,
-            b"verb" => self.marks.verb = true,
-            b"stage" => self.marks.stage = true,
-            b"requestURI" => self.marks.uri = true,
-            b"k8s_audit_level" => self.renamed_level = true,
-            _ => {}
-        }
-    }
-
-    fn event(&self) -> bool {
-        self.marks.make_an_event()
-    }
-
-    fn plain_event(&self) -> bool {
-        self.event() && !self.renamed_level
-    }
-}
-
 /// A top-level `[` opens records unless the line is plain text such as `[INFO] started`.
 fn looks_like_array(text: &[u8]) -> bool {
     let next = skip_blanks(text, 1);
@@ -403,7 +378,7 @@ fn line<'b>(input: Input<'b>, start: usize, sink: &mut dyn FnMut(Item<'b>)) -> S
     };
     let bytes = rest[..length].strip_suffix(b"\r").unwrap_or(&rest[..length]);
     match prefixed(bytes) {
-        Some(cluster) => sink(Item { format: Format::Prefixed, bytes, cluster }),
+        Some(cluster) => sink(Item { format: Format::Prefixed, bytes, event: None, cluster }),
         None => quarantine(bytes, sink),
     }
     Step::At(start + length)
@@ -438,7 +413,7 @@ impl Input<'_> {
 fn quarantine<'b>(bytes: &'b [u8], sink: &mut dyn FnMut(Item<'b>)) {
     let bytes = bytes.trim_ascii_end();
     if !bytes.is_empty() {
-        sink(Item { format: Format::Quarantine, bytes, cluster: None });
+        sink(Item { format: Format::Quarantine, bytes, event: None, cluster: None });
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use audit::{End, Event, Format, Json, Splitter};
+use audit::{End, Event, Format, Splitter};
 use indicatif::{ProgressBar, ProgressStyle};
 use query::Row;
 
@@ -183,10 +183,10 @@ fn take(item: &audit::Item<'_>, heard: &mut Heard, visit: &mut dyn FnMut(&Record
         }
         None => heard.quarantined += 1,
     };
-    match item.format {
-        Format::Audit => show(Event::from_json(Json::checked(item.bytes)).ok()),
-        Format::Quarantine => show(None),
-        format => {
+    match (item.event, item.format) {
+        (Some(event), _) => show(Some(event)),
+        (None, Format::Quarantine) => show(None),
+        (None, format) => {
             let text = audit::normalise(format, item.bytes).ok();
             show(text.as_deref().and_then(|text| Event::parse(text).ok()));
         }
