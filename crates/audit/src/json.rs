@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
 /// Deepest nesting that is scanned. The API server itself stops at 10,000; beyond this limit a value is a [`Fault`].
 pub const DEPTH_MAX: usize = 100_000;
 
@@ -265,18 +267,18 @@ fn scalar_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// End of the string whose opening quote stands at `at`. Looks at eight bytes at a time.
+/// End of the string whose opening quote stands at `at`. Looks at sixteen bytes at a time: most strings end in the first.
 #[inline]
 fn string_end(text: &[u8], at: usize) -> Option<usize> {
     let mut i = at + 1;
-    while let Some(chunk) = text.get(i..i + 8) {
-        let word = u64::from_le_bytes(chunk.try_into().ok()?);
-        let hits = bytes_equal(word, b'"') | bytes_equal(word, b'\\');
+    while let Some(chunk) = text.get(i..).and_then(|rest| rest.first_chunk::<16>()) {
+        let bytes = u8x16::new(*chunk);
+        let hits = (bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'))).to_bitmask();
         if hits == 0 {
-            i += 8;
+            i += 16;
             continue;
         }
-        i += hits.trailing_zeros() as usize / 8;
+        i += hits.trailing_zeros() as usize;
         if text[i] == b'"' {
             return Some(i + 1);
         }
@@ -289,15 +291,6 @@ fn string_end(text: &[u8], at: usize) -> Option<usize> {
             _ => i += 1,
         }
     }
-}
-
-/// A word whose lowest set bit is in the first byte that equals `byte`; zero if none does.
-#[inline]
-fn bytes_equal(word: u64, byte: u8) -> u64 {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let difference = word ^ (LOW * u64::from(byte));
-    difference.wrapping_sub(LOW) & !difference & HIGH
 }
 
 /// Checks the value that starts at `start` and returns its end. Iterative; one bit a level of nesting.

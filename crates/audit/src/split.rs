@@ -557,6 +557,10 @@ mod tests {
         #[test]
         fn hostile_text_neither_panics_nor_loses_whole_lines(pieces in prop::collection::vec(piece(), 0..24), chunk in 1usize..40) {
             let text = pieces.concat();
+            for item in split(text.as_bytes()).iter().filter(|item| item.format == Format::Audit) {
+                let parsed = Event::parse(item.bytes).ok();
+                prop_assert_eq!(format!("{:?}", item.event), format!("{parsed:?}"));
+            }
             let whole: Vec<_> = split(text.as_bytes()).into_iter().map(|i| (i.format, i.bytes.to_vec())).collect();
             let events = |items: &[(Format, Vec<u8>)]| items.iter().filter(|(f, _)| *f == Format::Audit).count();
             let chunked = split_in_chunks(text.as_bytes(), chunk);
