@@ -11,6 +11,7 @@ use crate::backend::{Ask, Found, Order};
 use crate::exit;
 use crate::output::{Column, OutputArgs, OutputFormat, printer, visible};
 use crate::record::Record;
+use crate::search::remark;
 use crate::source::{FilterArgs, SourceArgs};
 
 /// Characters of an entry that `list` shows.
@@ -75,6 +76,9 @@ impl List {
             Ok(ControlFlow::Continue(()))
         })?;
         printer.finish()?;
+        if self.output.format() == OutputFormat::Table {
+            remark(found, self.limit);
+        }
         Ok(exit::found(found > 0))
     }
 }

@@ -52,10 +52,20 @@ impl Search {
             Ok(ControlFlow::Continue(()))
         })?;
         printer.finish()?;
-        if found == self.limit && self.output.format() == OutputFormat::Table {
-            anstream::eprintln!("the first {found} rows; --limit shows more, 0 all");
+        if self.output.format() == OutputFormat::Table {
+            remark(found, self.limit);
         }
         Ok(exit::found(found > 0))
+    }
+}
+
+/// Says what a table does not show by itself: that it is empty, or that there may be more.
+pub(crate) fn remark(found: usize, limit: usize) {
+    match found {
+        0 => anstream::eprintln!("nothing found"),
+        1 if limit == 1 => anstream::eprintln!("only one row is shown; --limit shows more, 0 all"),
+        _ if found == limit => anstream::eprintln!("only {found} rows are shown; --limit shows more, 0 all"),
+        _ => {}
     }
 }
 
