@@ -6,6 +6,7 @@
 mod dependencies;
 mod generated;
 mod layers;
+mod licences;
 mod links;
 mod manifest;
 mod notices;
@@ -30,6 +31,7 @@ const CHECKS: &[Check] = &[
     Check { name: "links", run: links::check },
     Check { name: "dependencies", run: dependencies::check },
     Check { name: "layers", run: layers::check },
+    Check { name: "licences", run: licences::check },
     Check { name: "generated", run: generated::check },
 ];
 

@@ -5,10 +5,20 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 #[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
+struct Metadata<P> {
+    packages: Vec<P>,
+}
+
+/// A crate that is built into something of ours, our own among them.
+#[derive(Deserialize)]
+pub(crate) struct Crate {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// An SPDX expression.
+    pub(crate) license: Option<String>,
 }
 
 /// One member of the workspace.
@@ -40,12 +50,22 @@ impl Package {
 
 /// The members of the workspace, without anything that is fetched.
 pub(crate) fn packages(root: &Path) -> Result<Vec<Package>> {
+    metadata(root, &["--no-deps", "--offline"])
+}
+
+/// Everything that any feature builds on any target; what is not here yet is fetched.
+pub(crate) fn crates(root: &Path) -> Result<Vec<Crate>> {
+    metadata(root, &["--all-features", "--locked"])
+}
+
+fn metadata<P: DeserializeOwned>(root: &Path, arguments: &[&str]) -> Result<Vec<P>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args(["metadata", "--format-version", "1"])
+        .args(arguments)
         .current_dir(root)
         .output()
         .context("cargo metadata")?;
     ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(serde_json::from_slice::<Metadata>(&output.stdout)?.packages)
+    Ok(serde_json::from_slice::<Metadata<P>>(&output.stdout)?.packages)
 }
