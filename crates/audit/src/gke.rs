@@ -1,7 +1,9 @@
 //! GKE: Cloud Logging entries of the Kubernetes API, translated back to audit events.
 //!
-//! What the cloud leaves out stays out: groups, impersonation and the stage are not in the entry, and the status is a
-//! gRPC code (<https://grpc.io/docs/guides/status-codes/>), mapped to the HTTP code the API server answers with.
+//! What the cloud leaves out stays out: groups, `extra` and the query of the URI are not in the entry. The command of an
+//! exec is a label of GKE's, the impersonated user is Google's `authoritySelector`, every entry is of the last stage, and
+//! the status is a gRPC code (<https://grpc.io/docs/guides/status-codes/>), mapped to the HTTP code the API server answers
+//! with.
 
 use std::borrow::Cow;
 
@@ -17,10 +19,11 @@ pub(crate) fn translate(entry: Json<'_>) -> Option<Vec<u8>> {
     let mut event = Writer::new();
     event.text("kind", "Event").text("apiVersion", "audit.k8s.io/v1").text("level", level(payload));
     event.maybe("auditID", audit_id(entry)).text("stage", "ResponseComplete");
-    event.text("requestURI", &object.uri()).text("verb", verb);
-    let mut user = Writer::new();
-    user.maybe("username", principal(payload));
-    event.object("user", user);
+    event.text("requestURI", &(object.uri() + &command(entry))).text("verb", verb);
+    event.object("user", identity(principal(payload)));
+    if let Some(other) = payload.path(&["authenticationInfo", "authoritySelector"]).filter(|other| !other.is_text("")) {
+        event.object("impersonatedUser", identity(Some(other)));
+    }
     if let Some(address) = caller_address(payload) {
         event.json("sourceIPs", &[b"[", address.bytes(), b"]"].concat());
     }
@@ -53,6 +56,26 @@ fn level(payload: Json<'_>) -> &'static str {
 
 fn audit_id(entry: Json<'_>) -> Option<Json<'_>> {
     entry.path(&["operation", "id"]).or_else(|| entry.get("insertId"))
+}
+
+fn identity(name: Option<Json<'_>>) -> Writer {
+    let mut user = Writer::new();
+    user.maybe("username", name);
+    user
+}
+
+/// The query of a request that runs a command.
+fn command(entry: Json<'_>) -> String {
+    let command = entry.get("labels").and_then(|labels| labels.get("command.gke.io/command")).and_then(Json::text);
+    command.map_or_else(String::new, |command| format!("?command={}", percent_encoded(&command)))
+}
+
+fn percent_encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 fn principal(payload: Json<'_>) -> Option<Json<'_>> {
@@ -212,6 +235,16 @@ mod tests {
             ("op-1".into(), "/api/v1/namespaces/web/pods/x/exec".into())
         );
         assert_eq!(event.source_ips().next().unwrap(), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_command_and_a_borrowed_identity_are_kept() {
+        let entry = br#"{"labels":{"command.gke.io/command":"cat /etc/shadow & x"},"protoPayload":{"methodName":"io.k8s.core.v1.pods.exec.create","resourceName":"core/v1/namespaces/web/pods/x/exec","authenticationInfo":{"principalEmail":"eve@example.com","authoritySelector":"system:admin"}}}"#;
+        let text = translate(Json::whole(entry).unwrap()).unwrap();
+        let event = Event::parse(&text).unwrap();
+        assert_eq!(event.request_uri(), "/api/v1/namespaces/web/pods/x/exec?command=cat%20%2Fetc%2Fshadow%20%26%20x");
+        assert!(event.impersonated_user.unwrap().username.unwrap().is_text("system:admin"));
+        assert!(event.user.groups.is_none());
     }
 
     #[test]

@@ -78,10 +78,9 @@ impl Ka {
 
     pub(crate) fn part(&self) -> Part {
         match self.extract {
-            Extract::Path(["requestObject", ..]) => Part::Request,
-            Extract::Path(["responseObject", ..]) | Extract::TargetPod => Part::Response,
-            Extract::Path(["responseStatus", ..]) => Part::ResponseStatus,
-            Extract::Path(_) | Extract::Annotation(_) | Extract::UriParameter | Extract::True => Part::Metadata,
+            Extract::Path(keys) => Part::of_path(&keys.join(".")),
+            Extract::TargetPod => Part::Response,
+            Extract::Annotation(_) | Extract::UriParameter | Extract::True => Part::Metadata,
             _ => Part::Request,
         }
     }

@@ -16,7 +16,8 @@ pub enum Derived {
     Outcome,
     /// `user.class`: `human`, `serviceaccount`, `node`, `control-plane`, `anonymous` or `system`.
     UserClass,
-    /// `user.systemComponent`: `true` if user, group and agent together are those of a known component of Kubernetes.
+    /// `user.systemComponent`: `true` if user, group and agent together are those of a known component of Kubernetes; none
+    /// if only the groups could tell and they are not recorded.
     SystemComponent,
     /// `exec.command`: the decoded `command=` parameters, joined by blanks.
     ExecCommand,
@@ -91,6 +92,7 @@ impl Derived {
         match self {
             Self::Outcome => Part::ResponseStatus,
             Self::CsrSubject | Self::RbacPairs => Part::Request,
+            Self::SystemComponent => Part::Identity,
             _ => Part::Metadata,
         }
     }
@@ -104,7 +106,9 @@ impl Derived {
         match self {
             Self::Outcome => text(outcome(event).unwrap_or("").into()),
             Self::UserClass => text(identity::class(event).into()),
-            Self::SystemComponent => text(truth(identity::is_system_component(event))),
+            Self::SystemComponent => {
+                identity::is_system_component(event).into_iter().for_each(|is| text(truth(is)));
+            }
             Self::ExecCommand if may_have_parameter(event, "command") => {
                 text(joined(parameters(&event.request_uri(), "command")));
             }

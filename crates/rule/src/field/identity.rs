@@ -4,14 +4,19 @@ use std::borrow::Cow;
 
 use audit::{Event, Json};
 
-/// Class of the authenticated user.
+/// Whether of an authenticated user the name alone is recorded: the API server always gives a group as well.
+pub(super) fn is_name_alone(event: &Event<'_>) -> bool {
+    event.user.groups.is_none() && !event.username().is_empty()
+}
+
+/// Class of the authenticated user. Where the name alone is recorded, it is believed.
 pub(crate) fn class(event: &Event<'_>) -> &'static str {
     let user = event.username();
     let in_group = |group: &str| is_in_group(event, group);
     match &*user {
         "" | "system:anonymous" => "anonymous",
         _ if in_group("system:unauthenticated") => "anonymous",
-        name if name.starts_with("system:node:") && in_group("system:nodes") => "node",
+        name if name.starts_with("system:node:") && (in_group("system:nodes") || is_name_alone(event)) => "node",
         name if name.starts_with("system:serviceaccount:") => "serviceaccount",
         "system:kube-controller-manager"
         | "system:kube-scheduler"
@@ -71,26 +76,33 @@ const COMPONENTS: [Component; 17] = [
     component("system:serviceaccount:kube-system:node-problem-detector", KUBE_SYSTEM, &["node-problem-detector"]),
 ];
 
-/// Whether user, group and agent together are those of a known component. Never by the name alone, since a name prefix
-/// is the first thing an attacker imitates; and never for an impersonated identity.
-pub(crate) fn is_system_component(event: &Event<'_>) -> bool {
-    if event.impersonated_user.is_some() {
-        return false;
+/// Whether user, group and agent together are those of a known component; `None` if user and agent are and the groups are
+/// not recorded. Never by the name alone, since a name prefix is the first thing an attacker imitates; and never for an
+/// impersonated identity.
+pub(crate) fn is_system_component(event: &Event<'_>) -> Option<bool> {
+    match required_group(event) {
+        None => Some(false),
+        Some(_) if is_name_alone(event) => None,
+        Some(group) => Some(is_in_group(event, group)),
     }
+}
+
+/// The group of the component whose user and agent the event shows.
+fn required_group(event: &Event<'_>) -> Option<&'static str> {
     let (user, agent) = (event.username(), event.user_agent());
-    if !user.starts_with("system:") {
-        return false;
+    if event.impersonated_user.is_some() || !user.starts_with("system:") {
+        return None;
     }
-    let in_group = |group: &str| is_in_group(event, group);
     let program = agent.split('/').next().unwrap_or_default();
     if user.starts_with("system:node:") {
-        return in_group("system:nodes") && program == "kubelet";
+        return (program == "kubelet").then_some("system:nodes");
     }
     if user.starts_with("system:serviceaccount:kube-system:") && program == "kube-controller-manager" {
         // The controller manager ends its agent with the account that the controller uses.
-        return in_group(KUBE_SYSTEM) && agent.ends_with(&*user);
+        return agent.ends_with(&*user).then_some(KUBE_SYSTEM);
     }
-    COMPONENTS.iter().any(|known| known.user == user && in_group(known.group) && known.agents.contains(&program))
+    let known = COMPONENTS.iter().find(|known| known.user == user && known.agents.contains(&program))?;
+    Some(known.group)
 }
 
 #[cfg(test)]
@@ -124,6 +136,21 @@ mod tests {
             let text = format!(
                 r#"{{"auditID":"a","verb":"get","user":{{"username":"{user}","groups":["{group}"]}},"userAgent":"{agent}"}}"#
             );
+            let event = Event::parse(text.as_bytes()).unwrap();
+            assert_eq!((class(&event), is_system_component(&event)), (class_is, Some(system)), "{user} {agent}");
+        }
+    }
+
+    #[test]
+    fn without_groups_a_component_is_only_ruled_out() {
+        for (user, agent, class_is, system) in [
+            ("system:node:a", "kubelet/v1.36.2", "node", None),
+            ("system:node:a", "curl/8.5.0", "node", Some(false)),
+            ("system:kube-scheduler", "kube-scheduler/v1", "control-plane", None),
+            ("eve@example.com", "kubelet/v1.36.2", "human", Some(false)),
+        ] {
+            let text =
+                format!(r#"{{"auditID":"a","verb":"get","user":{{"username":"{user}"}},"userAgent":"{agent}"}}"#);
             let event = Event::parse(text.as_bytes()).unwrap();
             assert_eq!((class(&event), is_system_component(&event)), (class_is, system), "{user} {agent}");
         }

@@ -53,12 +53,30 @@ pub enum Root {
 pub enum Part {
     /// Recorded at every level.
     Metadata,
+    /// Of an identity all but its name: groups, `uid`, `extra`, and impersonation. What travels through a cloud's own log
+    /// (GKE) or a flattened index keeps the name alone.
+    Identity,
     /// `responseStatus`: not before the response.
     ResponseStatus,
     /// `requestObject`: from level `Request`.
     Request,
     /// `responseObject`: only at level `RequestResponse`.
     Response,
+}
+
+impl Part {
+    /// The part that holds what `path`, from the top of the event, names.
+    pub(crate) fn of_path(path: &str) -> Self {
+        let mut keys = path.split('.');
+        match (keys.next().unwrap_or_default(), keys.next()) {
+            ("requestObject", _) => Self::Request,
+            ("responseObject", _) => Self::Response,
+            ("responseStatus", _) => Self::ResponseStatus,
+            ("user", Some("groups" | "uid" | "extra")) => Self::Identity,
+            ("impersonatedUser" | "authenticationMetadata", _) => Self::Identity,
+            _ => Self::Metadata,
+        }
+    }
 }
 
 /// One value of a field.
@@ -176,12 +194,7 @@ impl Field {
     /// The richest part of the event that it reads.
     pub fn part(&self) -> Part {
         match self {
-            Self::Path(Root::Event, path) => match path.split('.').next().unwrap_or_default() {
-                "requestObject" => Part::Request,
-                "responseObject" => Part::Response,
-                "responseStatus" => Part::ResponseStatus,
-                _ => Part::Metadata,
-            },
+            Self::Path(Root::Event, path) => Part::of_path(path),
             Self::Path(Root::Pod | Root::PodContainers, _) => Part::Request,
             Self::Derived(derived) => derived.part(),
             Self::Falco(field) => field.part(),
@@ -199,11 +212,13 @@ pub(crate) fn dotted(root: &str, path: &str) -> String {
 /// Whether `event` could not hold `part` even if the request had it: then an absent value means "not recorded".
 pub fn is_hidden(event: &Event<'_>, part: Part) -> bool {
     use audit::{Level, Stage};
-    let below = |least: Level| event.level().is_some_and(|level| level < least);
+    // An index that kept no level may have kept no body either.
+    let below = |least: Level| event.level().is_none_or(|level| level < least);
     let early = |last: Stage| event.stage().is_some_and(|stage| stage <= last);
     let truncated = || event.annotation("audit.k8s.io/truncated").as_deref() == Some("true");
     match part {
         Part::Metadata => false,
+        Part::Identity => identity::is_name_alone(event),
         Part::ResponseStatus => event.response_status.is_none() && early(Stage::RequestReceived),
         Part::Request => {
             event.request_object.is_none()
