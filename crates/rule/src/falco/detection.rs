@@ -205,7 +205,7 @@ impl Detection {
             return Ok(path);
         }
         let name = falco.name();
-        let can_be_written = !matches!(falco, FalcoField::Transformed(..)) && !name.contains('|');
+        let can_be_written = !name.contains('|') && FalcoField::parse(&name).as_ref() == Some(falco);
         if can_be_written { Ok(name) } else { Err(format!("`{name}` has no name in Sigma")) }
     }
 

@@ -5,10 +5,14 @@ use std::borrow::Cow;
 use audit::{Event, Json};
 
 use super::extract;
+use super::grammar;
 use super::pointer;
 use super::transform::Transformer;
 use crate::field::{Facet, Field, Part, Value};
 use crate::set::Fidelity;
+
+/// Longest function of fields that is read as the name of a field, in bytes.
+const FUNCTION_BYTES_MAX: usize = 4096;
 
 /// A field of a Falco condition or output.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -55,8 +59,11 @@ pub(crate) enum NotAField {
 }
 
 impl FalcoField {
-    /// The field that a rule writes as `name`, brackets included.
+    /// The field that a rule writes as `name`, brackets included, or a function of fields: `tolower(ka.user.name)`.
     pub fn parse(name: &str) -> Option<Self> {
+        if name.ends_with(')') {
+            return (name.len() <= FUNCTION_BYTES_MAX).then(|| grammar::function(name)).flatten();
+        }
         let (base, argument) = match name.split_once('[') {
             Some((base, rest)) => (base, Some(rest.strip_suffix(']')?)),
             None => (name, None),

@@ -103,6 +103,16 @@ pub(super) fn parse(text: &str, place: Place) -> Result<Tree, Fault> {
     if parser.lexer.rest().is_empty() { Ok(tree) } else { Err(parser.expected("`and`, `or` or the end")) }
 }
 
+/// A function of fields that stands alone, as an imported rule names it; `None` if `text` is anything else.
+pub(super) fn function(text: &str) -> Option<FalcoField> {
+    let mut parser = Parser { lexer: Lexer::new(text), place: Place::default(), depth: 0 };
+    let name = parser.lexer.function_name()?.to_owned();
+    let transformer = Transformer::parse(&name)?;
+    parser.lexer.takes(&name);
+    let field = parser.function(transformer).ok()?;
+    parser.lexer.rest().is_empty().then_some(field)
+}
+
 struct Parser<'t> {
     lexer: Lexer<'t>,
     place: Place,

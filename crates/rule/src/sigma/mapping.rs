@@ -18,7 +18,9 @@ pub(crate) fn pseudo_field(name: &str) -> Option<Field> {
             Field::path("responseObject.spec.containers.securityContext.privileged"),
         ]),
         // What only Falco has a name for, in a rule that was imported.
-        _ if name.starts_with("ka.") || name.starts_with("jevt.") => Field::Falco(FalcoField::parse(name)?),
+        _ if name.starts_with("ka.") || name.starts_with("jevt.") || name.ends_with(')') => {
+            Field::Falco(FalcoField::parse(name)?)
+        }
         _ => return None,
     };
     Some(field)
