@@ -32,9 +32,8 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let is_translation = |file: &PathBuf| file.starts_with(root.join("i18n"));
     let (translations, rules): (Vec<_>, Vec<_>) = files.into_iter().partition(is_translation);
-    let mut list = fs::File::create(out.join("builtin_rules.rs"))?;
-    list_rules(&mut list, &rules, &root, &out)?;
-    list_translations(&mut list, &translations, &root.join("i18n"))
+    list_rules(&mut fs::File::create(out.join("builtin_rules.rs"))?, &rules, &root, &out)?;
+    list_translations(&mut fs::File::create(out.join("translations.rs"))?, &translations, &out)
 }
 
 /// Writes a constant of names (below `root`), texts and packed documents. A file that is no YAML is packed as nothing.
@@ -82,11 +81,14 @@ fn member<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
     entries.iter_mut().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value)
 }
 
-/// Writes a constant of names and texts.
-fn list_translations(list: &mut fs::File, files: &[PathBuf], root: &Path) -> io::Result<()> {
-    writeln!(list, "const TRANSLATIONS: &[(&str, &str)] = &[")?;
+/// Writes a constant of languages and packed documents.
+fn list_translations(list: &mut fs::File, files: &[PathBuf], out: &Path) -> io::Result<()> {
+    writeln!(list, "const TRANSLATIONS: &[(&str, &[u8])] = &[")?;
     for file in files {
-        writeln!(list, "    ({:?}, include_str!({:?})),", name(file, root), file.display().to_string())?;
+        let language = file.file_stem().unwrap_or_default().display().to_string();
+        let packed = out.join(format!("{language}.packed"));
+        fs::write(&packed, pack(&fs::read_to_string(file)?))?;
+        writeln!(list, "    ({language:?}, include_bytes!({:?})),", packed.display().to_string())?;
     }
     writeln!(list, "];")
 }

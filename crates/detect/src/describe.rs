@@ -87,7 +87,7 @@ impl Subject {
     /// The finding of `author` about this action.
     pub(crate) fn finding(&self, author: &Author<'_>, events: Vec<Evidence>, why: Vec<Because>) -> Finding {
         let object = self.object.to_string();
-        Finding {
+        let mut finding = Finding {
             time: self.time,
             cluster: self.cluster.clone(),
             rule: RuleRef {
@@ -105,18 +105,21 @@ impl Subject {
             code: self.code,
             events,
             why,
-            story: self.story(author),
+            story: String::new(),
             false_positives: author.false_positives.to_vec(),
-            containment: self.fill(author.extension.containment.trim()),
+            containment: String::new(),
             fingerprint: finding::fingerprint(&[author.id, &self.cluster, &self.actor.label(), &object]),
             object: self.object.clone(),
-        }
+        };
+        finding.story = self.story(author, &finding);
+        finding.containment = finding.fill(author.extension.containment.trim());
+        finding
     }
 
-    fn story(&self, author: &Author<'_>) -> String {
+    fn story(&self, author: &Author<'_>, finding: &Finding) -> String {
         let told = match author.extension.story.trim() {
             "" => format!("{} {} {}: {}", self.actor.label(), self.deed(), self.object, author.title),
-            template => self.fill(template),
+            template => finding.fill(template),
         };
         match self.outcome {
             Outcome::Allowed => told,
@@ -142,45 +145,6 @@ impl Subject {
             ("deletecollection", _) => "deleted all",
             ("", _) => "called",
             (other, _) => return Cow::Owned(format!("used {other} on")),
-        })
-    }
-
-    /// Puts values in place of `{user}`, `{object}` and the like. A value is never looked at for placeholders again.
-    fn fill(&self, template: &str) -> String {
-        let mut out = String::with_capacity(template.len());
-        let mut rest = template;
-        while let Some(open) = rest.find('{') {
-            out.push_str(&rest[..open]);
-            let after = &rest[open + 1..];
-            match after.find('}').and_then(|close| Some((self.value(&after[..close])?, &after[close + 1..]))) {
-                Some((value, tail)) => {
-                    out.push_str(&value);
-                    rest = tail;
-                }
-                None => {
-                    out.push('{');
-                    rest = after;
-                }
-            }
-        }
-        out + rest
-    }
-
-    fn value(&self, name: &str) -> Option<String> {
-        Some(match name {
-            "actor" => self.actor.label(),
-            "user" => self.actor.user.clone(),
-            "object" => self.object.to_string(),
-            "resource" => self.object.resource.clone(),
-            "subresource" => self.object.subresource.clone(),
-            "namespace" => self.object.namespace.clone(),
-            "name" => self.object.name.clone(),
-            "verb" => self.verb.clone(),
-            "code" => self.code.map(|code| code.to_string()).unwrap_or_default(),
-            "ip" => self.actor.peer().to_owned(),
-            "agent" => self.actor.agent.clone(),
-            "cluster" => self.cluster.clone(),
-            _ => return None,
         })
     }
 }
@@ -259,7 +223,8 @@ fn source(origin: Origin) -> Source {
     }
 }
 
-pub(crate) fn severity(level: Level) -> Severity {
+/// How grave a finding of a rule of this level is.
+pub fn severity(level: Level) -> Severity {
     match level {
         Level::Informational => Severity::Informational,
         Level::Low => Severity::Low,
@@ -291,8 +256,10 @@ mod tests {
         let subject = subject(
             r#"{"kind":"Event","auditID":"a","verb":"get","user":{"username":"{name}"},"objectRef":{"resource":"pods","namespace":"web","name":"x"}}"#,
         );
-        assert_eq!(subject.fill("{user} in {namespace}: {what} {name"), "{name} in web: {what} {name");
-        assert_eq!(subject.fill("kubectl -n {namespace} delete pod {name}"), "kubectl -n web delete pod x");
+        let rule = rule::load_builtin().rules.swap_remove(0);
+        let finding = subject.finding(&Author::of_rule(&rule), Vec::new(), Vec::new());
+        assert_eq!(finding.fill("{user} in {namespace}: {what} {name"), "{name} in web: {what} {name");
+        assert_eq!(finding.fill("kubectl -n {namespace} delete pod {name}"), "kubectl -n web delete pod x");
     }
 
     #[test]

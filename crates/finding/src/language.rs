@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::finding::{Finding, Outcome};
+use crate::finding::{Actor, Finding, Object, Outcome};
 use crate::severity::Severity;
 
 /// A language of reports. Machine-readable output is English in every one.
@@ -101,7 +101,7 @@ impl Language {
         if self == Self::English {
             return finding.story.clone();
         }
-        let (who, object) = (finding.actor.label(), finding.object.to_string());
+        let (who, object) = (self.actor(&finding.actor), self.object(&finding.object));
         let told = match object.is_empty() {
             true => format!("{who}：{title}"),
             false => {
@@ -112,6 +112,38 @@ impl Language {
         match finding.outcome {
             Outcome::Allowed => told,
             outcome => format!("{told}（{}）", self.outcome(outcome)),
+        }
+    }
+
+    /// The actor as a reader names it.
+    pub fn actor(self, actor: &Actor) -> String {
+        if self == Self::English {
+            return actor.label();
+        }
+        let user = match (&actor.service_account, actor.user.as_str()) {
+            (Some(account), _) => {
+                let what = self.pick(["", "服務帳號", "服务账号"]);
+                format!("{what} {}/{}", account.namespace, account.name)
+            }
+            (None, "") => self.pick(["", "未經身分驗證者", "未经身份验证者"]).to_owned(),
+            (None, "system:anonymous") => self.pick(["", "匿名呼叫者", "匿名调用者"]).to_owned(),
+            (None, user) => user.to_owned(),
+        };
+        match &actor.acting_as {
+            Some(other) => format!("{user}（以 {other} {}）", self.pick(["", "的名義", "的名义"])),
+            None => user,
+        }
+    }
+
+    /// The object as a reader names it.
+    pub fn object(self, object: &Object) -> String {
+        match (self, object.namespace.as_str(), object.name.as_str()) {
+            (Self::English, ..) | (_, "", _) => object.to_string(),
+            (_, namespace, "") if !object.resource.is_empty() => {
+                let kind = Object { namespace: String::new(), ..object.clone() };
+                format!("{namespace} 的 {kind}")
+            }
+            _ => object.to_string(),
         }
     }
 

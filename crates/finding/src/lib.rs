@@ -8,6 +8,7 @@
 
 mod finding;
 mod language;
+mod placeholder;
 mod severity;
 mod story;
 

@@ -154,7 +154,8 @@ fn story(findings: &[Finding], members: Vec<usize>, language: Language) -> Story
     let severity = gravest.map_or(Severity::Informational, |finding| finding.severity);
     let (first, last) = (findings[members[0]].time, findings[members[members.len() - 1]].time);
     let reach = reach(of());
-    let actors: Vec<String> = of().map(|finding| finding.actor.label()).collect::<BTreeSet<_>>().into_iter().collect();
+    let actors: Vec<String> =
+        of().map(|finding| language.actor(&finding.actor)).collect::<BTreeSet<_>>().into_iter().collect();
     let gravest = gravest.map_or("", |finding| &finding.story);
     let headline = match language {
         Language::English => headline(gravest, members.len(), last.duration_since(first), &reach),
@@ -202,7 +203,7 @@ fn chinese_headline(language: Language, gravest: &str, count: usize, span: Signe
             0 => String::new(),
             total => {
                 let names = reach.namespaces.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("、");
-                let rest = if total > 3 { language.pick(["", "等", "等"]) } else { "" };
+                let rest = if total > 3 { language.pick(["", " 等", " 等"]) } else { "" };
                 language.pick([
                     String::new(),
                     format!("，位於命名空間 {names}{rest}"),

@@ -1,14 +1,11 @@
 //! The rules that come with the product, as they stand in `rules/`.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::node::Node;
 use crate::packed;
 use crate::problem::Source;
 use crate::rule::{Loaded, Origin};
 use crate::sigma::{self, Placeholders};
-use crate::yaml::{self, Cut};
 
 include!(concat!(env!("OUT_DIR"), "/builtin_rules.rs"));
 
@@ -30,34 +27,6 @@ pub fn load_builtin() -> Loaded {
         });
     }
     loaded.from_origin(Origin::Builtin)
-}
-
-/// Title and description of a rule in another language.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "named as in a rule")]
-pub struct Translation {
-    pub title: String,
-    pub description: String,
-}
-
-/// The built-in rule `id` in `language` (`zh-Hant`, `zh-Hans`), if it is translated.
-pub fn translation(language: &str, id: &str) -> Option<&'static Translation> {
-    static ALL: LazyLock<HashMap<(String, String), Translation>> = LazyLock::new(|| {
-        let languages = TRANSLATIONS.iter().filter_map(|(name, text)| Some((name.strip_suffix(".yml")?, *text)));
-        languages
-            .flat_map(|(language, text)| translations(text).map(move |(id, of)| ((language.to_owned(), id), of)))
-            .collect()
-    });
-    ALL.get(&(language.to_owned(), id.to_owned()))
-}
-
-fn translations(text: &str) -> impl Iterator<Item = (String, Translation)> {
-    let documents = yaml::load(text, Cut::Documents).0;
-    let entries = documents.into_iter().flat_map(|document| document.entries().to_vec());
-    entries.filter_map(|(id, of)| {
-        let text = |key: &str| of.get(key).and_then(Node::text).unwrap_or_default().to_owned();
-        Some((id.text()?.to_owned(), Translation { title: text("title"), description: text("description") }))
-    })
 }
 
 #[cfg(test)]

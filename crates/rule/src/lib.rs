@@ -7,7 +7,7 @@
 //! - [`RuleSet::compile`] makes what was [`Loaded`] ready; a [`Matcher`] for each thread matches single events.
 //! - [`RuleSet::why`] tells which conditions decided a match, [`field_values`] reads a field of an event.
 //! - [`RuleSet::check`] finds rules that can never match, [`RuleSet::differences`] where Falco's own evaluation differs.
-//! - [`builtin`] are the rules that come with the product.
+//! - [`builtin`] are the rules that come with the product; a [`Dictionary`] is what they say in another language.
 //!
 //! Does not know what came before an event: correlations, first-seen and once-per-request are for who keeps state. Does
 //! not know files, clocks or how a finding is told.
@@ -15,6 +15,7 @@
 mod builtin;
 mod check;
 mod condition;
+mod dictionary;
 mod extension;
 mod falco;
 mod field;
@@ -31,12 +32,13 @@ mod sigma;
 mod words;
 mod yaml;
 
-pub use builtin::{Translation, builtin, load_builtin, translation};
+pub use builtin::{builtin, load_builtin};
 pub use check::Difference;
 pub use condition::{
     Case, Condition, Expression, Float, Order, Pattern, Piece, Predicate, REGEX_BYTES_MAX, REGEX_TEXT_MAX, Relation,
     Sense, Test, TimePart, Truth,
 };
+pub use dictionary::{Dictionary, Translation, remark};
 pub use extension::{Confidence, Expected, Extension, FirstSeen, RuleTest, Style};
 pub use falco::{Argument, FalcoField, Imported, ImportedRule, Transformer, import_falco, load_falco};
 pub use field::{Derived, Field, FieldPath, Part, Root, Value, field_values, is_hidden};

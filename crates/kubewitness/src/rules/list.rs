@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use finding::Language;
+use rule::Dictionary;
 use serde_json::json;
 
 use super::{Entry, Kind, compile, entries};
@@ -16,6 +18,9 @@ pub(crate) struct List {
     /// Output
     #[arg(short, long, value_enum, default_value = "table")]
     output: Output,
+    /// Language of the table's titles: en, zh-Hant, zh-Hans
+    #[arg(long, default_value_t, value_name = "LANGUAGE")]
+    lang: Language,
     /// Only rules with this word in id, name, title, tactic or technique
     filter: Option<String>,
 }
@@ -34,6 +39,10 @@ impl List {
         let mut shown = entries(&set);
         if let Some(word) = &self.filter {
             shown.retain(|entry| matches(entry, &word.to_lowercase()));
+        }
+        let dictionary = Dictionary::of(self.lang.tag());
+        if matches!(self.output, Output::Table | Output::Wide) {
+            shown.iter_mut().for_each(|entry| entry.translate(dictionary.as_ref()));
         }
         let mut out = anstream::stdout().lock();
         match self.output {

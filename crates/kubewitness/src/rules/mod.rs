@@ -11,7 +11,7 @@ mod test;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use rule::{RuleSet, Source};
+use rule::{Dictionary, RuleSet, Source};
 
 use crate::rulesets::Choice;
 
@@ -66,6 +66,15 @@ struct Entry<'s> {
     extension: &'s rule::Extension,
     file: &'s str,
     kind: Kind<'s>,
+}
+
+impl<'s> Entry<'s> {
+    /// Title and description in another language, if there is a translation.
+    fn translate(&mut self, dictionary: Option<&'s Dictionary>) {
+        if let Some(told) = dictionary.and_then(|dictionary| dictionary.rule(self.id)) {
+            (self.title, self.description) = (&told.title, &told.description);
+        }
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -96,7 +96,7 @@ impl Scan {
         })?;
         detector.finish(&mut collector.found);
         collector.take();
-        collector.finish(heard, set.rules().len() + set.correlations().len())
+        collector.finish(heard, &set)
     }
 }
 
@@ -179,17 +179,17 @@ impl Collector {
         }
     }
 
-    fn finish(mut self, heard: Heard, rules: usize) -> anyhow::Result<ExitCode> {
+    fn finish(mut self, heard: Heard, rules: &rule::RuleSet) -> anyhow::Result<ExitCode> {
         self.written?;
         let time = |micros| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH);
-        let findings = words::translated(self.kept, self.language);
+        let findings = words::translated(self.kept, self.language, rules);
         let report = Report {
             heard,
             span: self.times.map(|(first, last)| (time(first), time(last))),
             stories: finding::tell_in(&findings, self.language),
             findings,
             untold: self.untold,
-            rules,
+            rules: rules.rules().len() + rules.correlations().len(),
             language: self.language,
         };
         match self.output {

@@ -49,13 +49,13 @@ fn tell(out: &mut impl Write, story: &Story, language: Language) -> io::Result<(
         let more = moment.times - 1;
         let times = if more > 0 { format!(" ({})", words::more(language, more)) } else { String::new() };
         let color = Style::new().fg_color(Some(color(moment.severity).into()));
-        writeln!(
-            out,
-            "   {dim}{}{dim:#} {color}{sign}{color:#} {}{times} {dim}[{}]{dim:#}",
-            moment.time.strftime("%H:%M:%S"),
-            safe(&moment.what),
-            safe(&moment.rule)
-        )?;
+        let (when, what) = (moment.time.strftime("%H:%M:%S"), safe(&moment.what));
+        write!(out, "   {dim}{when}{dim:#} {color}{sign}{color:#} {what}{times}")?;
+        // Some sentences hold the title already.
+        match moment.what.contains(&moment.rule) {
+            true => writeln!(out)?,
+            false => writeln!(out, " {dim}[{}]{dim:#}", safe(&moment.rule))?,
+        }
     }
     if story.timeline.len() > MOMENTS_SHOWN {
         let rest = story.timeline.len() - MOMENTS_SHOWN;
@@ -125,7 +125,7 @@ fn foot(out: &mut impl Write, report: &Report) -> io::Result<()> {
     }
     let [report, findings, pipelines] = language.pick([
         ["report:", "findings:", "pipelines:"],
-        ["報告：", "發現：", "流水線："],
+        ["報告：", "發現：", "管線："],
         ["报告：", "发现：", "流水线："],
     ]);
     let dim = Style::new().dimmed();

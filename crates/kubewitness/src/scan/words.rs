@@ -1,24 +1,42 @@
 //! What the reports say besides the findings, in each language.
 
+use std::collections::HashMap;
+
 use finding::{Finding, Language, Severity};
+use rule::{Dictionary, RuleSet};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::Report;
 
-/// The findings as they are told in a language: titles and descriptions of built-in rules, and a sentence each. What has
-/// no translation stays in English.
-pub(super) fn translated(mut findings: Vec<Finding>, language: Language) -> Vec<Finding> {
-    if language == Language::English {
-        return findings;
-    }
+/// The findings as they are told in a language: what built-in rules say, and a sentence each. What has no translation
+/// stays in English.
+pub(super) fn translated(mut findings: Vec<Finding>, language: Language, rules: &RuleSet) -> Vec<Finding> {
+    let Some(dictionary) = Dictionary::of(language.tag()) else { return findings };
+    let advice = containment(rules);
     for finding in &mut findings {
-        if let Some(translation) = rule::translation(language.tag(), &finding.rule.id) {
+        if let Some(translation) = dictionary.rule(&finding.rule.id) {
             finding.rule.title.clone_from(&translation.title);
             finding.rule.description.clone_from(&translation.description);
+        }
+        for alarm in &mut finding.false_positives {
+            *alarm = dictionary.phrase(alarm).to_owned();
+        }
+        for because in &mut finding.why {
+            because.condition = dictionary.condition(&because.condition);
+        }
+        if let Some(template) = advice.get(finding.rule.id.as_str()) {
+            finding.containment = finding.fill(&dictionary.containment(template.trim()));
         }
         finding.story = language.sentence(finding, &finding.rule.title);
     }
     findings
+}
+
+/// Containment advice by rule, before its placeholders are filled.
+fn containment(rules: &RuleSet) -> HashMap<&str, &str> {
+    let of_rules = rules.rules().iter().map(|rule| (&rule.id, &rule.extension));
+    let of_correlations = rules.correlations().iter().map(|of| (&of.meta.id, &of.meta.extension));
+    of_rules.chain(of_correlations).map(|(id, extension)| (id.as_str(), extension.containment.as_str())).collect()
 }
 
 /// `text` filled up with blanks to a width on the screen, on which Chinese characters are two columns wide.
