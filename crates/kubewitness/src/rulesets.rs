@@ -29,6 +29,15 @@ pub(crate) enum WhichMatches {
     All,
 }
 
+impl From<WhichMatches> for Matching {
+    fn from(which: WhichMatches) -> Self {
+        match which {
+            WhichMatches::First => Self::First,
+            WhichMatches::All => Self::All,
+        }
+    }
+}
+
 impl Choice {
     /// Loads and compiles the rules. Files that cannot be read are an error; what is wrong inside them is among
     /// [`RuleSet::problems`].
@@ -36,10 +45,7 @@ impl Choice {
         let mut loaded = if self.no_builtin { Loaded::default() } else { rule::load_builtin() };
         loaded.extend(load_files(&self.paths)?);
         let options = Options {
-            matching: match self.matching {
-                WhichMatches::First => Matching::First,
-                WhichMatches::All => Matching::All,
-            },
+            matching: self.matching.into(),
             fidelity: if self.parity { Fidelity::Parity } else { Fidelity::Native },
         };
         Ok(Arc::new(RuleSet::compile(loaded, options)))

@@ -4,13 +4,16 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use rule::{Loaded, Options, Problem, RuleSet, Severity};
+use rule::{Difference, Loaded, Options, Problem, RuleSet, Severity};
 use serde_json::json;
 
 use crate::exit;
-use crate::rulesets::load_files;
+use crate::rulesets::{WhichMatches, load_files};
 
-/// Exit codes: 0 nothing wrong, 1 a rule does not load or can never match, 3 a file cannot be read.
+/// Errors are rules that do not load, warnings are rules that can never match, notes tell what is read in another way than
+/// it is written, and where a Falco rule natively means something else than in Falco (see `scan --parity`).
+///
+/// Exit codes: 0 nothing wrong, 1 a rule does not load (with --strict: or can never match), 3 a file cannot be read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
     /// Rule files and directories, Sigma or Falco; without any, the built-in rules
@@ -21,6 +24,9 @@ pub(crate) struct Check {
     /// Exit with 1 for warnings as well
     #[arg(long)]
     strict: bool,
+    /// Falco rules: with `first`, also tell which never report because an earlier one always does
+    #[arg(long, value_enum, default_value = "all", value_name = "WHICH")]
+    matching: WhichMatches,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -34,32 +40,49 @@ enum Output {
 impl Check {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let loaded: Loaded = if self.paths.is_empty() { rule::load_builtin() } else { load_files(&self.paths)? };
-        let set = RuleSet::compile(loaded, Options::default());
+        let set = RuleSet::compile(loaded, Options { matching: self.matching.into(), ..Options::default() });
+        let problems = problems(&set);
         let mut out = anstream::stdout().lock();
         match self.output {
-            Output::Text => text(&mut out, &set)?,
-            Output::Json => writeln!(
-                out,
-                "{}",
-                serde_json::to_string_pretty(&set.problems().iter().map(object).collect::<Vec<_>>())?
-            )?,
-            Output::Github => set.problems().iter().try_for_each(|problem| writeln!(out, "{}", annotation(problem)))?,
+            Output::Text => text(&mut out, &set, &problems)?,
+            Output::Json => {
+                let objects: Vec<_> = problems.iter().map(object).collect();
+                writeln!(out, "{}", serde_json::to_string_pretty(&objects)?)?;
+            }
+            Output::Github => problems.iter().try_for_each(|problem| writeln!(out, "{}", annotation(problem)))?,
         }
         let least = if self.strict { Severity::Warning } else { Severity::Error };
-        let wrong = set.problems().iter().any(|problem| problem.severity >= least);
-        Ok(exit::found(!wrong))
+        Ok(exit::found(problems.iter().all(|problem| problem.severity < least)))
     }
 }
 
-fn text(out: &mut impl std::io::Write, set: &RuleSet) -> std::io::Result<()> {
-    set.problems().iter().try_for_each(|problem| writeln!(out, "{problem}"))?;
-    let count = |severity| set.problems().iter().filter(|problem| problem.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+/// What loading, the linter and the comparison with Falco say, in the order of the files.
+fn problems(set: &RuleSet) -> Vec<Problem> {
+    let difference = |difference: Difference| {
+        let rule = set.rule(difference.rule);
+        Problem {
+            file: rule.file.clone(),
+            place: rule.place,
+            severity: Severity::Note,
+            what: format!("`{}` is not as in Falco: {}", rule.title, difference.what),
+            hint: None,
+        }
+    };
+    let mut problems = set.problems().to_vec();
+    problems.extend(set.check());
+    problems.extend(set.differences().into_iter().map(difference));
+    problems.sort_by(|a, b| (&a.file, a.place).cmp(&(&b.file, b.place)));
+    problems
+}
+
+fn text(out: &mut impl std::io::Write, set: &RuleSet, problems: &[Problem]) -> std::io::Result<()> {
+    problems.iter().try_for_each(|problem| writeln!(out, "{problem}"))?;
+    let count = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
+    let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
+    let (rules, correlations) = (set.rules().len(), set.correlations().len());
     writeln!(
         out,
-        "{} rules and {} correlations load; {errors} errors, {warnings} warnings",
-        set.rules().len(),
-        set.correlations().len()
+        "{rules} rules and {correlations} correlations load; {errors} errors, {warnings} warnings, {notes} notes"
     )
 }
 

@@ -8,6 +8,8 @@ mod list;
 mod show;
 mod test;
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -123,21 +125,27 @@ fn entries(set: &RuleSet) -> Vec<Entry<'_>> {
     entries
 }
 
-/// Finds an entry by id, name or title; the error names the nearest.
+/// Finds an entry by id, name, title or the name of its file; the error names the nearest.
 fn find<'s>(set: &'s RuleSet, wanted: &str) -> anyhow::Result<Entry<'s>> {
     let is = |entry: &Entry<'_>| {
         entry.id.eq_ignore_ascii_case(wanted) || entry.name == Some(wanted) || entry.title.eq_ignore_ascii_case(wanted)
     };
     let mut all = entries(set);
-    if let Some(at) = all.iter().position(is) {
+    let speaks_for_file = |entry: &Entry<'_>| stem(entry.file) == wanted && !entry.extension.tests.is_empty();
+    if let Some(at) = all.iter().position(is).or_else(|| all.iter().position(speaks_for_file)) {
         return Ok(all.swap_remove(at));
     }
-    let near = all.iter().flat_map(|entry| [entry.name, Some(entry.title)]).flatten();
+    let near = all.iter().flat_map(|entry| [entry.name, Some(entry.title), Some(stem(entry.file))]).flatten();
     let nearest = near.max_by(|a, b| strsim::jaro_winkler(a, wanted).total_cmp(&strsim::jaro_winkler(b, wanted)));
     match nearest {
         Some(nearest) => anyhow::bail!("no rule `{wanted}`; did you mean `{nearest}`?"),
         None => anyhow::bail!("no rule `{wanted}`: no rules are loaded"),
     }
+}
+
+/// The name of a file without folders and extension.
+fn stem(file: &str) -> &str {
+    Path::new(file).file_stem().and_then(OsStr::to_str).unwrap_or_default()
 }
 
 /// The text of a rule file: a built-in one, or one on disk.

@@ -236,6 +236,10 @@ impl<'e> Expansion<'e> {
         let place = self.raw.condition.place;
         let resolver = self.resolver;
         let Some(known) = resolver.macros.get(name).filter(|known| known.seen.first < user.last) else {
+            if resolver.macros.get(name).is_some() {
+                let what = format!("the macro `{name}` is defined only after what uses it");
+                return Err(Fault::error(place, what).hint("move it up"));
+            }
             let fault = Fault::error(place, format!("unknown macro `{name}`"));
             return Err(fault.nearest(name, resolver.macros.names()));
         };
