@@ -144,7 +144,7 @@ mod tests {
         let dictionary = Dictionary::of("zh-Hant").unwrap();
         for (english, told) in [
             (r#"is "not there""#, r#"為 "not there""#),
-            (r#"not starts with "a" or ends with "or""#, r#"非 開頭為 "a" 或 結尾為 "or""#),
+            (r#"not starts with "a" or ends with "or""#, r#"開頭不為 "a" 或 結尾為 "or""#),
             ("matches /is there/", "符合 /is there/"),
             ("is there", "存在"),
             ("every value all in (get, is)", "每個值 全部屬於 (get, is)"),

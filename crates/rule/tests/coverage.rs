@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use expect_test::expect_file;
-use rule::{Extension, Level, Loaded, load_builtin};
+use rule::{Extension, Level, Loaded, Meta, Rule, load_builtin};
 
 /// One file of rules, as the page shows it.
 struct Entry<'r> {
@@ -14,24 +14,34 @@ struct Entry<'r> {
     title: &'r str,
     level: Level,
     techniques: &'r [String],
+    references: &'r [String],
     extension: &'r Extension,
 }
 
 impl<'r> Entry<'r> {
-    fn new(file: &str, title: &'r str, level: Level, techniques: &'r [String], extension: &'r Extension) -> Self {
+    fn of_rule(rule: &'r Rule) -> Self {
+        let Rule { title, techniques, references, extension, .. } = rule;
+        Self { title, techniques, references, extension, ..Self::at(&rule.file, rule.level, extension) }
+    }
+
+    fn of_correlation(meta: &'r Meta) -> Self {
+        let Meta { title, techniques, references, extension, .. } = meta;
+        Self { title, techniques, references, extension, ..Self::at(&meta.file, meta.level, extension) }
+    }
+
+    fn at(file: &str, level: Level, extension: &'r Extension) -> Self {
         let path = Path::new(file);
         let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         let folder = text(path.parent().and_then(Path::file_name));
-        Self { name: text(path.file_stem()), folder, title, level, techniques, extension }
+        Self { name: text(path.file_stem()), folder, title: "", level, techniques: &[], references: &[], extension }
     }
 }
 
 /// The rules that speak for themselves, and the correlations; not the rules that only feed a correlation.
 fn entries(loaded: &Loaded) -> Vec<Entry<'_>> {
     let told = loaded.rules.iter().filter(|rule| !rule.extension.tests.is_empty());
-    let rules = told.map(|r| Entry::new(&r.file, &r.title, r.level, &r.techniques, &r.extension));
-    let metas = loaded.correlations.iter().map(|correlation| &correlation.meta);
-    let correlations = metas.map(|m| Entry::new(&m.file, &m.title, m.level, &m.techniques, &m.extension));
+    let rules = told.map(Entry::of_rule);
+    let correlations = loaded.correlations.iter().map(|correlation| Entry::of_correlation(&correlation.meta));
     let mut entries: Vec<_> = rules.chain(correlations).collect();
     entries.sort_by(|a, b| (&a.folder, &a.name).cmp(&(&b.folder, &b.name)));
     entries
@@ -87,5 +97,16 @@ fn every_rule_has_tests_of_both_kinds_and_an_evasion() {
         let matches = tests.iter().filter(|test| test.expected == rule::Expected::Match).count();
         let evasions = tests.iter().filter(|test| test.style == rule::Style::Evasion).count();
         assert!(matches >= 2 && tests.len() - matches >= 2 && evasions >= 1, "{}", entry.name);
+    }
+}
+
+#[test]
+fn every_rule_has_a_technique_a_cell_references_and_containment() {
+    let loaded = load_builtin();
+    for entry in entries(&loaded) {
+        assert!(!entry.techniques.is_empty(), "{}: no ATT&CK technique", entry.name);
+        assert!(!entry.extension.threat_matrix.is_empty(), "{}: no cell of the threat matrix", entry.name);
+        assert!(entry.references.iter().any(|to| to.starts_with("https://")), "{}: no reference", entry.name);
+        assert!(!entry.extension.containment.trim().is_empty(), "{}: no containment", entry.name);
     }
 }
