@@ -19,7 +19,7 @@ use crate::source::{DataDir, FilterArgs, context};
 const READ_BYTES: usize = 1 << 20;
 
 /// What was read so far.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Heard {
     /// Audit events.
     pub(crate) events: u64,
@@ -27,6 +27,17 @@ pub(crate) struct Heard {
     pub(crate) quarantined: u64,
     /// Bytes after unpacking.
     pub(crate) bytes: u64,
+    /// Files, each with the number of its first record.
+    files: Vec<(u64, PathBuf)>,
+}
+
+impl Heard {
+    /// The file that holds the record of this number, and the record's number in it.
+    pub(crate) fn place(&self, index: u64) -> Option<(&Path, u64)> {
+        let after = self.files.partition_point(|(first, _)| *first <= index);
+        let (first, path) = self.files.get(after.checked_sub(1)?)?;
+        Some((path, index - first))
+    }
 }
 
 /// One event of a recording.
@@ -116,6 +127,7 @@ pub(crate) fn each_event(paths: &[PathBuf], visit: &mut dyn FnMut(&Record<'_>)) 
     let progress = progress_of(&files);
     let mut heard = Heard::default();
     for path in &files {
+        heard.files.push((heard.events + heard.quarantined, path.clone()));
         read_one(path, &progress, &mut heard, visit).with_context(|| format!("cannot read {}", path.display()))?;
     }
     progress.finish_and_clear();

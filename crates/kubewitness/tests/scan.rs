@@ -101,7 +101,38 @@ fn reports_are_told_in_chinese() {
         let lines = text(&scan(&["--lang", language], BINDING).stdout);
         assert_eq!(lines, text(&scan(&[], BINDING).stdout));
     }
+    for (language, condition, alarm) in [
+        ("zh-Hant", "verb 為 &quot;create&quot;", "建置叢集或新增管理員群組"),
+        ("zh-Hans", "verb 为 &quot;create&quot;", "搭建集群或新增管理员组"),
+    ] {
+        let told = text(&scan(&["-o", "html", "--lang", language], &format!("{BINDING}\n")).stdout);
+        for part in [condition, alarm] {
+            assert!(told.contains(part), "{language}: no {part}\n{told}");
+        }
+        assert!(!told.contains("is &quot;"), "{language}: {told}");
+    }
     let table = text(&scan(&["-o", "table", "--lang", "zh-Hant"], &format!("{BINDING}\n{LEASE}\n")).stdout);
     assert!(table.contains("嚴重程度") && table.contains("eve@example.com 建立 clusterrolebindings pwn："), "{table}");
     assert_eq!(scan(&["--lang", "de"], "").status.code(), Some(2));
+}
+
+#[test]
+fn sarif_names_the_file_and_the_line_of_each_finding() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.log"), format!("{LEASE}\n{LEASE}\n")).unwrap();
+    std::fs::write(directory.path().join("b.log"), format!("{LEASE}\n{BINDING}\n")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_kubewitness"))
+        .args(["scan", "-o", "sarif", "a.log", "b.log"])
+        .current_dir(directory.path())
+        .output()
+        .expect("the binary starts");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let results = told["runs"][0]["results"].as_array().expect("results");
+    assert!(!results.is_empty());
+    for result in results {
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!((&place["artifactLocation"]["uri"], &place["region"]["startLine"]), (&"b.log".into(), &2.into()));
+    }
+    let piped: serde_json::Value = serde_json::from_slice(&scan(&["-o", "sarif"], BINDING).stdout).expect("JSON");
+    assert_eq!(piped["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "stdin");
 }

@@ -9,7 +9,7 @@ use super::{Report, by_rule};
 
 pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let rules: Vec<Value> = by_rule(&report.findings).into_iter().map(|(finding, _)| rule(finding)).collect();
-    let results: Vec<Value> = report.findings.iter().map(result).collect();
+    let results: Vec<Value> = report.findings.iter().map(|finding| result(report, finding)).collect();
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -40,16 +40,21 @@ fn rule(finding: &Finding) -> Value {
     })
 }
 
-fn result(finding: &Finding) -> Value {
+fn result(report: &Report, finding: &Finding) -> Value {
     let index = finding.events.last().map_or(0, |event| event.index);
+    let (uri, line) = match report.heard.place(index) {
+        Some((path, line)) if path.as_os_str() != "-" => (path.display().to_string(), line),
+        Some((_, line)) => ("stdin".to_owned(), line),
+        None => ("audit.log".to_owned(), index),
+    };
     json!({
         "ruleId": finding.rule.id,
         "level": level(finding.severity),
         "message": {"text": finding.story},
         "locations": [{
             "physicalLocation": {
-                "artifactLocation": {"uri": "audit.log"},
-                "region": {"startLine": index + 1},
+                "artifactLocation": {"uri": uri},
+                "region": {"startLine": line + 1},
             },
             "logicalLocations": [{"fullyQualifiedName": finding.object.to_string(), "kind": "resource"}],
         }],
