@@ -174,7 +174,8 @@ fn headline(gravest: &str, count: usize, span: SignedDuration, reach: &Reach) ->
             1 => "within 2 minutes".to_owned(),
             minutes => format!("over {} minutes", minutes + 1),
         };
-        text.push_str(&format!(" {} more signs belong to it, {within}", count - 1));
+        let belong = if count == 2 { "sign belongs" } else { "signs belong" };
+        text.push_str(&format!(" {} more {belong} to it, {within}", count - 1));
         if !reach.namespaces.is_empty() {
             text.push_str(&format!(", in {}", list(&reach.namespaces, 3)));
         }
@@ -183,7 +184,8 @@ fn headline(gravest: &str, count: usize, span: SignedDuration, reach: &Reach) ->
     match (reach.allowed, reach.denied) {
         (0, denied) if denied > 0 => text.push_str(" Everything was refused."),
         (allowed, denied) if denied > 0 => {
-            text.push_str(&format!(" {allowed} actions were carried out, {denied} refused."));
+            let done = if allowed == 1 { "action was" } else { "actions were" };
+            text.push_str(&format!(" {allowed} {done} carried out, {denied} refused."));
         }
         _ => {}
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use detect::{Detector, Observed};
 use finding::Finding;
-use rule::{Options, RuleSet};
+use rule::{Options, RuleSet, Severity};
 
 use crate::exit;
 use crate::printable::terminal as safe;
@@ -41,7 +41,7 @@ struct Tally {
 impl Backtest {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let set = Arc::new(RuleSet::compile(load_files(&self.rules)?, Options::default()));
-        for problem in set.problems() {
+        for problem in set.problems().iter().filter(|problem| problem.severity == Severity::Error) {
             writeln!(anstream::stderr(), "{problem}")?;
         }
         let mut run = Run::new(Detector::new(Arc::clone(&set)));

@@ -49,18 +49,27 @@ pub(super) fn badge(language: Language, severity: Severity) -> String {
     language.severity(severity).to_uppercase()
 }
 
+/// A number with its noun, in English.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// What was read: events, times, rules.
 pub(super) fn read(language: Language, report: &Report) -> String {
     let (events, rules) = (report.heard.events, report.rules);
     let Some((first, last)) = report.span else {
         return language.pick([
-            format!("{events} events, {rules} rules"),
+            format!("{}, {}", counted(events, "event", "events"), counted(rules as u64, "rule", "rules")),
             format!("{events} 筆事件，{rules} 條規則"),
             format!("{events} 条事件，{rules} 条规则"),
         ]);
     };
     language.pick([
-        format!("{events} events from {first:.0} to {last:.0}, {rules} rules"),
+        format!(
+            "{} from {first:.0} to {last:.0}, {}",
+            counted(events, "event", "events"),
+            counted(rules as u64, "rule", "rules")
+        ),
         format!("{events} 筆事件，自 {first:.0} 至 {last:.0}，{rules} 條規則"),
         format!("{events} 条事件，自 {first:.0} 至 {last:.0}，{rules} 条规则"),
     ])
@@ -71,7 +80,10 @@ pub(super) fn left_out(language: Language, report: &Report) -> Option<String> {
     let count = report.heard.quarantined;
     (count > 0).then(|| {
         language.pick([
-            format!("{count} records are no audit events and were left out"),
+            match count {
+                1 => "1 record is no audit event and was left out".to_owned(),
+                _ => format!("{count} records are no audit events and were left out"),
+            },
             format!("{count} 筆紀錄不是稽核事件，未列入"),
             format!("{count} 条记录不是审计事件，未计入"),
         ])
@@ -82,7 +94,11 @@ pub(super) fn left_out(language: Language, report: &Report) -> Option<String> {
 pub(super) fn found(language: Language, report: &Report) -> String {
     let (stories, findings) = (report.stories.len(), report.findings.len() + report.untold);
     language.pick([
-        format!("{stories} stories from {findings} findings"),
+        format!(
+            "{} from {}",
+            counted(stories as u64, "story", "stories"),
+            counted(findings as u64, "finding", "findings")
+        ),
         format!("共 {stories} 個事件經過，{findings} 項發現"),
         format!("共 {stories} 个事件经过，{findings} 项发现"),
     ])
