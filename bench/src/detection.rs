@@ -19,7 +19,7 @@ use rule::{Loaded, Options, Origin, RuleSet, Source, load_builtin, load_falco, l
 use serde::Deserialize;
 
 use crate::corpus::Corpus;
-use crate::scan::{self, Scan};
+use crate::scan::{self, Runs, Scan};
 
 /// Attacks that the built-in rules must find.
 const FOUND_MIN: usize = 36;
@@ -106,10 +106,11 @@ An attack counts as found only if a rule that names its cause (`causes.json`) sp
 
 /// Prints and writes the tables, and fails if the built-in rules or the speed of a scan do not keep their promise.
 pub(crate) fn run(program: Option<&Path>) -> Result<()> {
+    let runs = run_scans(program)?;
     let lab = Lab::read()?;
     let outcomes = [builtin(), sigma()?, falco()?].map(|(origin, loaded)| lab.play(origin, loaded));
     let outcomes = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
-    let scan = measure_scan(&lab, program)?;
+    let scan = Scan::measure(runs, &everything, &lab.events)?;
     let mut page = INTRODUCTION.to_owned();
     write_summary(&mut page, &lab, &outcomes)?;
     write_attacks(&mut page, &lab, &outcomes)?;
@@ -123,13 +124,13 @@ pub(crate) fn run(program: Option<&Path>) -> Result<()> {
     scan.check()
 }
 
-fn measure_scan(lab: &Lab, program: Option<&Path>) -> Result<Scan> {
+fn run_scans(program: Option<&Path>) -> Result<Runs> {
     let (root, cache) = (root(), root().join("bench/.cache"));
     fs::create_dir_all(&cache)?;
     let program = crate::program(&root, program)?;
     let corpus = Corpus::of(&root, &cache, scan::COPIES)?;
     let paths = [root.join(SIGMA_RULES), root.join(FALCO_RULES)];
-    Scan::measure(&program, &corpus, &paths, &everything, &lab.events)
+    Runs::of(&program, &corpus, &paths)
 }
 
 /// Every rule there is: our own, Sigma's of any cloud, Falco's.
@@ -268,8 +269,8 @@ impl Lab {
 /// The name by which the causes know a rule, by rule id: its file's, or its own for a Falco rule.
 fn names(set: &RuleSet) -> BTreeMap<String, String> {
     let stem = |file: &str| Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let rules = set.rules().iter().filter(|rule| rule.origin != Origin::Falco);
-    let rules = rules.map(|rule| (rule.id.clone(), stem(&rule.file)));
+    let rules = set.rules().iter().filter(|rule| rule.meta.origin != Origin::Falco);
+    let rules = rules.map(|rule| (rule.meta.id.clone(), stem(&rule.meta.file)));
     rules.chain(set.correlations().iter().map(|c| (c.meta.id.clone(), stem(&c.meta.file)))).collect()
 }
 

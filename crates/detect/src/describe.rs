@@ -1,21 +1,19 @@
 //! From a match to a finding: who, what, when, from where, why, told in words.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use audit::{Event, Micros};
 use finding::{
     Actor, Because, Confidence, Evidence, Finding, Object, Outcome, RuleRef, ServiceAccount, Severity, Source,
 };
 use jiff::Timestamp;
-use rule::{Extension, Level, Origin, Reason, Sense};
+use rule::{Level, Meta, Origin};
 
 use crate::detector::Observed;
 
 /// Characters of a value that a finding quotes.
 const QUOTED_CHARS_MAX: usize = 200;
-
-/// Values of one field that a finding quotes.
-const QUOTED_VALUES_MAX: usize = 5;
 
 /// The action that a finding is about.
 #[derive(Debug, Clone)]
@@ -23,49 +21,44 @@ pub(crate) struct Subject {
     time: Timestamp,
     cluster: String,
     actor: Actor,
+    /// The actor as a reader names it.
+    who: String,
     verb: String,
     object: Object,
+    /// The object as a reader names it.
+    what: String,
     outcome: Outcome,
     code: Option<i64>,
 }
 
-/// What a rule or a correlation says about itself, as far as findings repeat it.
-pub(crate) struct Author<'r> {
-    pub(crate) id: &'r str,
-    pub(crate) title: &'r str,
-    pub(crate) description: &'r str,
-    pub(crate) origin: Origin,
-    pub(crate) level: Level,
-    pub(crate) techniques: &'r [String],
-    pub(crate) false_positives: &'r [String],
-    pub(crate) extension: &'r Extension,
+/// What a rule or a correlation says about itself, as far as findings repeat it; they share it.
+#[derive(Debug)]
+pub(crate) struct Author {
+    rule: Arc<RuleRef>,
+    severity: Severity,
+    confidence: Confidence,
+    techniques: Arc<[String]>,
+    false_positives: Arc<[String]>,
+    story: String,
+    containment: String,
 }
 
-impl<'r> Author<'r> {
-    pub(crate) fn of_rule(rule: &'r rule::Rule) -> Self {
+impl Author {
+    pub(crate) fn of(meta: &Meta) -> Self {
+        let rule = RuleRef {
+            id: meta.id.clone(),
+            title: meta.title.clone(),
+            source: source(meta.origin),
+            description: meta.description.trim().to_owned(),
+        };
         Self {
-            id: &rule.id,
-            title: &rule.title,
-            description: &rule.description,
-            origin: rule.origin,
-            level: rule.level,
-            techniques: &rule.techniques,
-            false_positives: &rule.false_positives,
-            extension: &rule.extension,
-        }
-    }
-
-    pub(crate) fn of_correlation(correlation: &'r rule::Correlation) -> Self {
-        let meta = &correlation.meta;
-        Self {
-            id: &meta.id,
-            title: &meta.title,
-            description: &meta.description,
-            origin: meta.origin,
-            level: meta.level,
-            techniques: &meta.techniques,
-            false_positives: &meta.false_positives,
-            extension: &meta.extension,
+            rule: Arc::new(rule),
+            severity: severity(meta.level),
+            confidence: confidence(meta.extension.confidence),
+            techniques: meta.techniques.as_slice().into(),
+            false_positives: meta.false_positives.as_slice().into(),
+            story: meta.extension.story.trim().to_owned(),
+            containment: meta.extension.containment.trim().to_owned(),
         }
     }
 }
@@ -73,32 +66,29 @@ impl<'r> Author<'r> {
 impl Subject {
     pub(crate) fn of(observed: &Observed<'_>) -> Self {
         let event = observed.event;
+        let (actor, object) = (actor(event), object(event));
         Self {
             time: timestamp(observed.time()),
             cluster: observed.cluster.to_owned(),
-            actor: actor(event),
+            who: actor.label(),
+            actor,
             verb: event.verb().into_owned(),
-            object: object(event),
+            what: object.to_string(),
+            object,
             outcome: outcome(event),
             code: event.code(),
         }
     }
 
     /// The finding of `author` about this action.
-    pub(crate) fn finding(&self, author: &Author<'_>, events: Vec<Evidence>, why: Vec<Because>) -> Finding {
-        let object = self.object.to_string();
+    pub(crate) fn finding(&self, author: &Author, events: Vec<Evidence>, why: Arc<[Because]>) -> Finding {
         let mut finding = Finding {
             time: self.time,
             cluster: self.cluster.clone(),
-            rule: RuleRef {
-                id: author.id.to_owned(),
-                title: author.title.to_owned(),
-                source: source(author.origin),
-                description: author.description.trim().to_owned(),
-            },
-            severity: severity(author.level),
-            confidence: confidence(author.extension.confidence),
-            techniques: author.techniques.to_vec(),
+            rule: Arc::clone(&author.rule),
+            severity: author.severity,
+            confidence: author.confidence,
+            techniques: Arc::clone(&author.techniques),
             actor: self.actor.clone(),
             verb: self.verb.clone(),
             outcome: self.outcome,
@@ -106,26 +96,27 @@ impl Subject {
             events,
             why,
             story: String::new(),
-            false_positives: author.false_positives.to_vec(),
+            false_positives: Arc::clone(&author.false_positives),
             containment: String::new(),
-            fingerprint: finding::fingerprint(&[author.id, &self.cluster, &self.actor.label(), &object]),
+            fingerprint: finding::fingerprint(&[&author.rule.id, &self.cluster, &self.who, &self.what]),
             object: self.object.clone(),
         };
         finding.story = self.story(author, &finding);
-        finding.containment = finding.fill(author.extension.containment.trim());
+        finding.containment = finding.fill(&author.containment);
         finding
     }
 
-    fn story(&self, author: &Author<'_>, finding: &Finding) -> String {
-        let told = match author.extension.story.trim() {
-            "" => format!("{} {} {}: {}", self.actor.label(), self.deed(), self.object, author.title),
+    fn story(&self, author: &Author, finding: &Finding) -> String {
+        let told = match author.story.as_str() {
+            "" => [&self.who, " ", &self.deed(), " ", &self.what, ": ", &author.rule.title].concat(),
             template => finding.fill(template),
         };
-        match self.outcome {
-            Outcome::Allowed => told,
-            Outcome::Denied => format!("{} (refused)", told.trim_end_matches('.')),
-            Outcome::Failed => format!("{} (failed)", told.trim_end_matches('.')),
-        }
+        let aside = match self.outcome {
+            Outcome::Allowed => return told,
+            Outcome::Denied => " (refused)",
+            Outcome::Failed => " (failed)",
+        };
+        [told.trim_end_matches('.'), aside].concat()
     }
 
     /// The verb as a reader tells it.
@@ -149,23 +140,13 @@ impl Subject {
     }
 }
 
-/// The conditions of a match, each with the value that made it hold.
-pub(crate) fn because(reasons: Vec<Reason<'_>>) -> Vec<Because> {
-    let text = |reason: Reason<'_>| {
-        let values: Vec<String> = reason.values.iter().take(QUOTED_VALUES_MAX).map(|value| shorten(value)).collect();
-        let condition = match reason.sense {
-            Sense::Positive => reason.test,
-            Sense::Negative => format!("not {}", reason.test),
-        };
-        Because { field: reason.field, condition, value: values.join(", ") }
-    };
-    reasons.into_iter().map(text).collect()
-}
-
-fn shorten(value: &str) -> String {
+pub(crate) fn shortened(value: &str) -> Cow<'_, str> {
+    if value.len() <= QUOTED_CHARS_MAX {
+        return value.into();
+    }
     match value.char_indices().nth(QUOTED_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &value[..end]),
-        None => value.to_owned(),
+        Some((end, _)) => [&value[..end], "…"].concat().into(),
+        None => value.into(),
     }
 }
 
@@ -181,7 +162,7 @@ fn actor(event: &Event<'_>) -> Actor {
             .map(|(namespace, name)| ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() }),
         acting_as: event.impersonated_user.and_then(|other| other.username?.text()).map(Cow::into_owned),
         ips: event.source_ips().map(Cow::into_owned).collect(),
-        agent: shorten(&event.user_agent()),
+        agent: shortened(&event.user_agent()).into_owned(),
         user,
     }
 }
@@ -189,7 +170,7 @@ fn actor(event: &Event<'_>) -> Actor {
 fn object(event: &Event<'_>) -> Object {
     if event.object_ref.is_none() {
         let uri = event.request_uri();
-        return Object { path: shorten(uri.split('?').next().unwrap_or_default()), ..Object::default() };
+        return Object { path: shortened(uri.split('?').next().unwrap_or_default()).into_owned(), ..Object::default() };
     }
     // A create with generateName has its name in the answer only.
     let named = || event.response_object?.path(&["metadata", "name"])?.text();
@@ -257,7 +238,7 @@ mod tests {
             r#"{"kind":"Event","auditID":"a","verb":"get","user":{"username":"{name}"},"objectRef":{"resource":"pods","namespace":"web","name":"x"}}"#,
         );
         let rule = rule::load_builtin().rules.swap_remove(0);
-        let finding = subject.finding(&Author::of_rule(&rule), Vec::new(), Vec::new());
+        let finding = subject.finding(&Author::of(&rule.meta), Vec::new(), Arc::new([]));
         assert_eq!(finding.fill("{user} in {namespace}: {what} {name"), "{name} in web: {what} {name");
         assert_eq!(finding.fill("kubectl -n {namespace} delete pod {name}"), "kubectl -n web delete pod x");
     }

@@ -1,16 +1,22 @@
 //! The fold: one event after the other, findings out.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use audit::{Event, Micros};
-use finding::{Evidence, Finding};
-use rule::{CorrelationRef, Emission, Generate, Match, Matcher, Member, RuleSet};
+use finding::{Because, Finding};
+use hashbrown::HashMap;
+use rule::{Emission, Match, Matcher, RuleSet};
 
-use crate::correlation::{Fired, Window};
-use crate::describe::{Author, Subject, because};
+use crate::correlation::{Fired, Trace, Window};
+use crate::describe::{Author, Subject};
+use crate::feeds::{Feed, Feeds};
 use crate::first_seen::Memory;
+use crate::reasons::Reasons;
 use crate::request::Requests;
+use crate::values::{FieldId, Values};
+
+/// Characters of an audit id that are kept.
+const AUDIT_ID_CHARS_MAX: usize = 128;
 
 /// One event, where it stands in the log and where it came from.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +38,24 @@ impl Observed<'_> {
     }
 }
 
+/// An event as the parts of a detector pass it on: its time is worked out once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment<'o> {
+    pub(crate) observed: &'o Observed<'o>,
+    pub(crate) time: Micros,
+}
+
+impl<'o> Moment<'o> {
+    pub(crate) fn of(observed: &'o Observed<'o>) -> Self {
+        Self { observed, time: observed.time() }
+    }
+
+    /// What tells apart the values of `fields`.
+    pub(crate) fn key(&self, fields: &[FieldId], values: &mut Values) -> u64 {
+        values.key(self.observed.cluster, fields, self.observed.event)
+    }
+}
+
 /// Runs a rule set with its correlations and first-seen memories over a log.
 #[derive(Debug)]
 pub struct Detector {
@@ -39,37 +63,46 @@ pub struct Detector {
     matcher: Matcher,
     matches: Vec<Match>,
     requests: Requests,
+    /// First event time of each cluster.
+    started: HashMap<String, Micros>,
+    values: Values,
     /// By rule, its first-seen memory if it has one.
     memories: Vec<Option<Memory>>,
     windows: Vec<Window>,
-    /// What correlations are about.
-    fed: HashSet<Member>,
+    feeds: Feeds,
+    /// What the event at hand feeds.
+    due: Vec<Feed>,
     /// Whether a window is over by time alone, so that every event must be shown to it.
     any_waits: bool,
-    /// Correlations in an order in which members come before what is about them.
-    order: Vec<usize>,
-    /// Correlations whose matches only feed others.
-    quiet: HashSet<u32>,
-    /// First event time of each cluster.
-    started: HashMap<String, Micros>,
+    /// What findings repeat of the rules, and of the correlations.
+    rules: Vec<Author>,
+    correlations: Vec<Author>,
+    reasons: Reasons,
 }
 
 impl Detector {
     /// A detector that has seen nothing.
     pub fn new(set: Arc<RuleSet>) -> Self {
-        let memory = |rule: &rule::Rule| rule.extension.first_seen.as_ref().map(Memory::of);
-        let windows: Vec<Window> = set.correlations().iter().map(Window::of).collect();
+        let mut values = Values::default();
+        let mut memories = Vec::with_capacity(set.rules().len());
+        for rule in set.rules() {
+            memories.push(rule.meta.extension.first_seen.as_ref().map(|of| Memory::of(of, &mut values)));
+        }
+        let windows: Vec<Window> = set.correlations().iter().map(|of| Window::of(of, &mut values)).collect();
         Self {
             matcher: Matcher::new(Arc::clone(&set)),
             matches: Vec::new(),
             requests: Requests::default(),
-            memories: set.rules().iter().map(memory).collect(),
+            started: HashMap::new(),
+            values,
+            memories,
             any_waits: windows.iter().any(|window| !window.closes_by_itself()),
             windows,
-            fed: fed(&set),
-            order: members_first(&set),
-            quiet: quiet(&set),
-            started: HashMap::new(),
+            feeds: Feeds::of(&set),
+            due: Vec::new(),
+            rules: set.rules().iter().map(|rule| Author::of(&rule.meta)).collect(),
+            correlations: set.correlations().iter().map(|correlation| Author::of(&correlation.meta)).collect(),
+            reasons: Reasons::default(),
             set,
         }
     }
@@ -81,103 +114,99 @@ impl Detector {
 
     /// Takes the next event of the log and appends what it makes known.
     pub fn observe(&mut self, observed: &Observed<'_>, out: &mut Vec<Finding>) {
-        let mut matches = std::mem::take(&mut self.matches);
-        let started = self.started(observed);
-        self.matcher.matches(observed.event, &mut matches);
-        let first_look = self.requests.is_first_look(observed.cluster, observed.event);
-        matches.retain(|found| first_look || self.set.asks_for_stage(found.rule));
-        matches.retain(|found| self.is_news(found, started, observed));
-        for found in &matches {
-            if self.set.emission(found.rule) == Emission::Finding {
-                out.push(self.finding(found, observed));
-            }
+        if !self.started.contains_key(observed.cluster) {
+            self.started.insert(observed.cluster.to_owned(), observed.time());
         }
-        if self.any_waits || !matches.is_empty() {
-            self.correlate(&matches, observed, out);
+        let mut matches = std::mem::take(&mut self.matches);
+        self.matcher.matches(observed.event, &mut matches);
+        if !self.requests.is_first_look(observed.cluster, observed.event) {
+            matches.retain(|found| self.set.asks_for_stage(found.rule));
+        }
+        if !matches.is_empty() || self.any_waits {
+            self.judge(&mut matches, &Moment::of(observed), out);
         }
         self.matches = matches;
     }
 
     /// Says that the log ends here: windows that wait for their end are judged.
     pub fn finish(&mut self, out: &mut Vec<Finding>) {
-        for i in 0..self.windows.len() {
-            for fired in self.windows[i].close() {
-                out.extend(self.correlated(i, fired, None));
+        for at in 0..self.windows.len() {
+            for fired in self.windows[at].close() {
+                out.extend(self.correlated(at, fired, None));
             }
         }
     }
 
-    /// When the log of the cluster began.
-    fn started(&mut self, observed: &Observed<'_>) -> Micros {
-        match self.started.get(observed.cluster) {
-            Some(started) => *started,
-            None => *self.started.entry(observed.cluster.to_owned()).or_insert(observed.time()),
+    /// Finds what is news among the matches of an event.
+    fn judge(&mut self, matches: &mut Vec<Match>, moment: &Moment<'_>, out: &mut Vec<Finding>) {
+        let likeness = self.matcher.likeness();
+        self.values.begin(likeness);
+        matches.retain(|found| self.is_news(found, moment));
+        let told = |found: &&Match| self.set.emission(found.rule) == Emission::Finding;
+        let mut subject = None;
+        for found in matches.iter().filter(told) {
+            let subject = subject.get_or_insert_with(|| Subject::of(moment.observed));
+            let why = self.reasons.why(&self.set, found.rule, &likeness, moment.observed.event);
+            out.push(subject.finding(&self.rules[found.rule.0 as usize], vec![trace(moment.observed).evidence()], why));
         }
+        self.correlate(matches, moment, out);
     }
 
     /// Whether a first-seen rule has not seen this combination before; true for other rules.
-    fn is_news(&mut self, found: &Match, started: Micros, observed: &Observed<'_>) -> bool {
-        self.memories[found.rule.0 as usize]
-            .as_mut()
-            .is_none_or(|memory| memory.is_new(observed.cluster, started, observed.time(), observed.event))
+    fn is_news(&mut self, found: &Match, moment: &Moment<'_>) -> bool {
+        let Some(memory) = &mut self.memories[found.rule.0 as usize] else { return true };
+        let started = self.started.get(moment.observed.cluster).copied().unwrap_or(moment.time);
+        memory.is_new(moment, started, &mut self.values)
     }
 
-    fn finding(&self, found: &Match, observed: &Observed<'_>) -> Finding {
-        let author = Author::of_rule(self.set.rule(found.rule));
-        let why = because(self.set.why(found.rule, observed.event));
-        Subject::of(observed).finding(&author, vec![evidence(observed)], why)
-    }
-
-    fn correlate(&mut self, matches: &[Match], observed: &Observed<'_>, out: &mut Vec<Finding>) {
-        let mut members: Vec<Member> = matches.iter().map(|found| Member::Rule(found.rule)).collect();
-        members.retain(|member| self.fed.contains(member));
-        if members.is_empty() && !self.any_waits {
+    fn correlate(&mut self, matches: &[Match], moment: &Moment<'_>, out: &mut Vec<Finding>) {
+        self.due.clear();
+        self.due.extend(matches.iter().flat_map(|found| self.feeds.of_rule(found.rule)));
+        if self.due.is_empty() && !self.any_waits {
             return;
         }
-        let evidence = evidence(observed);
-        let mut positions = Vec::new();
-        for i in 0..self.order.len() {
-            let at = self.order[i];
-            let correlation = correlation_ref(at);
-            let of_it = self.set.members(correlation).iter().filter(|(member, _)| members.contains(member));
-            positions.clear();
-            positions.extend(of_it.map(|(_, at)| *at));
-            if positions.is_empty() && self.windows[at].closes_by_itself() {
+        self.due.sort_unstable();
+        let trace = trace(moment.observed);
+        let mut next = 0;
+        for place in 0..self.windows.len() {
+            let at = self.feeds.at(place);
+            let mine = self.due[next..].iter().take_while(|feed| feed.place == place).count();
+            let (from, to) = (next, next + mine);
+            next = to;
+            if mine == 0 && self.windows[at].closes_by_itself() {
                 continue;
             }
-            for fired in self.windows[at].observe(observed, &evidence, &positions) {
-                members.push(Member::Correlation(correlation));
-                out.extend(self.correlated(at, fired, Some(observed)));
+            let positions = self.due[from..to].iter().map(|feed| feed.position);
+            for fired in self.windows[at].observe(moment, &trace, positions, &mut self.values) {
+                self.due.extend(self.feeds.of_correlation(at));
+                out.extend(self.correlated(at, fired, Some(moment.observed)));
             }
+            // What a correlation feeds comes after it.
+            self.due[next..].sort_unstable();
+            self.due.dedup();
         }
     }
 
     /// The finding of a correlation; none if it only feeds others.
     fn correlated(&self, at: usize, fired: Fired, observed: Option<&Observed<'_>>) -> Option<Finding> {
-        if self.quiet.contains(&correlation_ref(at).0) {
+        if self.feeds.is_quiet(at) {
             return None;
         }
         let correlation = &self.set.correlations()[at];
         let subject = fired.subject.or_else(|| observed.map(Subject::of))?;
-        let why = vec![finding::Because {
-            field: correlation.kind.name().to_owned(),
-            condition: words(correlation),
+        let why = Because {
+            field: correlation.kind.name().into(),
+            condition: words(correlation).into(),
             value: fired.number.to_string(),
-        }];
-        Some(subject.finding(&Author::of_correlation(correlation), fired.evidence, why))
+        };
+        Some(subject.finding(&self.correlations[at], fired.evidence, Arc::new([why])))
     }
 }
 
-fn correlation_ref(at: usize) -> CorrelationRef {
-    CorrelationRef(u32::try_from(at).unwrap_or(u32::MAX))
-}
-
-pub(crate) fn evidence(observed: &Observed<'_>) -> Evidence {
-    Evidence { index: observed.index, audit_id: audit_id(observed.event) }
-}
-
-fn audit_id(event: &Event<'_>) -> String {
-    event.audit_id().chars().take(128).collect()
+fn trace(observed: &Observed<'_>) -> Trace {
+    let audit_id = observed.event.audit_id();
+    let end = audit_id.char_indices().nth(AUDIT_ID_CHARS_MAX).map_or(audit_id.len(), |(end, _)| end);
+    Trace { index: observed.index, audit_id: audit_id[..end].into() }
 }
 
 /// The bounds of a correlation in words: `>= 10 within 300 s by user.username`.
@@ -193,39 +222,4 @@ fn words(correlation: &rule::Correlation) -> String {
         text.push_str(&format!(" by {}", correlation.group_by.join(", ")));
     }
     text
-}
-
-/// Depth-first, so that a correlation comes after the correlations it is about.
-fn members_first(set: &RuleSet) -> Vec<usize> {
-    fn visit(set: &RuleSet, at: usize, seen: &mut HashSet<usize>, order: &mut Vec<usize>) {
-        if !seen.insert(at) {
-            return;
-        }
-        for (member, _) in set.members(correlation_ref(at)) {
-            if let Member::Correlation(CorrelationRef(other)) = member {
-                visit(set, *other as usize, seen, order);
-            }
-        }
-        order.push(at);
-    }
-    let (mut seen, mut order) = (HashSet::new(), Vec::new());
-    (0..set.correlations().len()).for_each(|at| visit(set, at, &mut seen, &mut order));
-    order
-}
-
-/// What any correlation is about.
-fn fed(set: &RuleSet) -> HashSet<Member> {
-    let members = (0..set.correlations().len()).flat_map(|at| set.members(correlation_ref(at)));
-    members.map(|(member, _)| *member).collect()
-}
-
-fn quiet(set: &RuleSet) -> HashSet<u32> {
-    let parents = set.correlations().iter().enumerate().filter(|(_, c)| c.generate == Generate::OnlyCorrelation);
-    parents
-        .flat_map(|(at, _)| set.members(correlation_ref(at)))
-        .filter_map(|(member, _)| match member {
-            Member::Correlation(CorrelationRef(other)) => Some(*other),
-            Member::Rule(_) => None,
-        })
-        .collect()
 }

@@ -9,8 +9,11 @@
 mod correlation;
 mod describe;
 mod detector;
+mod feeds;
 mod first_seen;
+mod reasons;
 mod request;
+mod values;
 
 pub use correlation::{GROUPS_MAX, SAMPLES_MAX};
 pub use describe::severity;

@@ -11,7 +11,7 @@ use rule::{Correlation, Expected, Options, RuleSet, RuleTest, Source, builtin, l
 fn fires(set: &Arc<RuleSet>, correlation: &Correlation, test: &RuleTest) -> bool {
     let mut detector = Detector::new(Arc::clone(set));
     let mut findings = Vec::new();
-    for (index, text) in test.events.iter().enumerate() {
+    for (index, text) in test.events().enumerate() {
         let event = Event::parse(text.as_bytes()).expect("an event of a test");
         let observed = Observed { index: index as u64, cluster: "", received: 0, event: &event };
         detector.observe(&observed, &mut findings);

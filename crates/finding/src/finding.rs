@@ -1,6 +1,7 @@
 //! One finding: what was noticed, with everything a reader needs to judge it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -113,9 +114,11 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Because {
     /// The field that was looked at.
-    pub field: String,
+    #[serde(serialize_with = "shared")]
+    pub field: Arc<str>,
     /// What was asked of it.
-    pub condition: String,
+    #[serde(serialize_with = "shared")]
+    pub condition: Arc<str>,
     /// What it held, shortened.
     pub value: String,
 }
@@ -131,13 +134,15 @@ pub struct Finding {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub cluster: String,
     /// The rule.
-    pub rule: RuleRef,
+    #[serde(serialize_with = "shared")]
+    pub rule: Arc<RuleRef>,
     /// How grave.
     pub severity: Severity,
     /// How sure.
     pub confidence: Confidence,
     /// ATT&CK techniques.
-    pub techniques: Vec<String>,
+    #[serde(serialize_with = "shared")]
+    pub techniques: Arc<[String]>,
     /// Who.
     pub actor: Actor,
     /// The verb of the request.
@@ -152,12 +157,13 @@ pub struct Finding {
     /// The events it rests on.
     pub events: Vec<Evidence>,
     /// The conditions that held.
-    pub why: Vec<Because>,
+    #[serde(serialize_with = "shared")]
+    pub why: Arc<[Because]>,
     /// One sentence that tells it.
     pub story: String,
     /// What would make it a false alarm.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub false_positives: Vec<String>,
+    #[serde(serialize_with = "shared", skip_serializing_if = "is_empty")]
+    pub false_positives: Arc<[String]>,
     /// Commands that contain it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub containment: String,
@@ -210,6 +216,15 @@ pub fn fingerprint(parts: &[&str]) -> String {
     const PRIME: u64 = 0x0100_0000_01b3;
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xFF]));
     format!("{:016x}", bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME)))
+}
+
+/// What many findings of one rule share is written as if each had its own.
+fn shared<T: Serialize + ?Sized, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    (**value).serialize(serializer)
+}
+
+fn is_empty(texts: &Arc<[String]>) -> bool {
+    texts.is_empty()
 }
 
 fn six_decimals<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {

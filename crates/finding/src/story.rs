@@ -324,6 +324,8 @@ impl Union {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::finding::{Actor, Confidence, Object, RuleRef, Source};
 
@@ -331,15 +333,15 @@ mod tests {
         Finding {
             time: Timestamp::from_second(minute * 60).unwrap(),
             cluster: String::new(),
-            rule: RuleRef {
+            rule: Arc::new(RuleRef {
                 id: name.to_owned(),
                 title: "Rule".to_owned(),
                 source: Source::Builtin,
                 description: String::new(),
-            },
+            }),
             severity,
             confidence: Confidence::High,
-            techniques: vec!["T1609".to_owned()],
+            techniques: Arc::new(["T1609".to_owned()]),
             actor: Actor { user: user.to_owned(), ips: vec!["192.0.2.1".to_owned()], ..Actor::default() },
             verb: "get".to_owned(),
             object: Object {
@@ -351,9 +353,9 @@ mod tests {
             outcome,
             code: None,
             events: Vec::new(),
-            why: Vec::new(),
+            why: Arc::new([]),
             story: format!("{user} opened a shell in web/{name}"),
-            false_positives: Vec::new(),
+            false_positives: Arc::new([]),
             containment: format!("kubectl delete pod {name}\n"),
             fingerprint: String::new(),
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::packed;
 use crate::problem::Source;
 use crate::rule::{Loaded, Origin};
-use crate::sigma::{self, Placeholders};
+use crate::sigma::{self, Given, Placeholders, Regexes};
 
 include!(concat!(env!("OUT_DIR"), "/builtin_rules.rs"));
 
@@ -21,7 +21,10 @@ pub fn load_builtin() -> Loaded {
     let mut loaded = Loaded::default();
     for (name, text, packed) in FILES {
         loaded.extend(match packed::unpack(packed) {
-            Some(documents) => sigma::load_documents(name, documents, &Placeholders::new()),
+            Some(documents) => {
+                let given = Given { placeholders: &Placeholders::new(), regexes: Regexes::Sound };
+                sigma::load_documents(name, documents, given)
+            }
             // What was broken when the product was built is told as it is of any file.
             None => sigma::load_sigma(&Source::new(*name, *text)),
         });
@@ -37,7 +40,8 @@ mod tests {
     fn packed_rules_are_the_rules_of_the_text() {
         for (name, text, packed) in FILES {
             let documents = packed::unpack(packed).expect("a file without faults");
-            let of_packed = sigma::load_documents(name, documents, &Placeholders::new());
+            let given = Given { placeholders: &Placeholders::new(), regexes: Regexes::Sound };
+            let of_packed = sigma::load_documents(name, documents, given);
             let of_text = sigma::load_sigma(&Source::new(*name, *text));
             assert_eq!(format!("{of_packed:?}"), format!("{of_text:?}"), "{name}");
         }

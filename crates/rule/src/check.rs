@@ -67,19 +67,20 @@ impl RuleSet {
 
 fn check_rule(rule: &Rule) -> Vec<Problem> {
     if let Some(reason) = dead(&rule.condition) {
-        let fault = Fault::warning(rule.place, format!("`{}` can never match: {reason}", rule.title));
-        return vec![fault.in_file(&rule.file)];
+        let fault = Fault::warning(rule.meta.place, format!("`{}` can never match: {reason}", rule.meta.title));
+        return vec![fault.in_file(&rule.meta.file)];
     }
     let mut faults = BTreeMap::new();
     rule.condition.each_test(&mut |predicate, sense| {
         if sense == Sense::Positive
             && let Some(reason) = dead_test(predicate)
         {
-            faults.entry(reason).or_insert(rule.place);
+            faults.entry(reason).or_insert(rule.meta.place);
         }
     });
-    let notes = faults.into_iter().map(|(reason, place)| Fault::note(place, format!("`{}`: {reason}", rule.title)));
-    notes.map(|fault| fault.in_file(&rule.file)).collect()
+    let notes =
+        faults.into_iter().map(|(reason, place)| Fault::note(place, format!("`{}`: {reason}", rule.meta.title)));
+    notes.map(|fault| fault.in_file(&rule.meta.file)).collect()
 }
 
 /// Why a condition can never hold, if that shows.
@@ -214,9 +215,11 @@ fn shadowed(rules: &[Rule]) -> Vec<Problem> {
         if let Some((earlier, _)) = wider {
             let what = format!(
                 "`{}` never reports: `{}` stands before it and matches all that it does",
-                rule.title, earlier.title
+                rule.meta.title, earlier.meta.title
             );
-            problems.push(Fault::warning(rule.place, what).hint("match all rules, or move it up").in_file(&rule.file));
+            problems.push(
+                Fault::warning(rule.meta.place, what).hint("match all rules, or move it up").in_file(&rule.meta.file),
+            );
         }
     }
     problems

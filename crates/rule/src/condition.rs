@@ -1,6 +1,8 @@
 //! The one condition language: what Sigma and Falco conditions become.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
 use regex::Regex;
@@ -255,8 +257,14 @@ impl std::hash::Hash for Float {
 }
 
 /// A bounded regular expression.
-#[derive(Debug, Clone)]
-pub struct Expression(pub(crate) Regex);
+#[derive(Clone)]
+pub struct Expression(Arc<Written>);
+
+/// The text of a regular expression, and its compiled form once there is one; none if it does not compile.
+struct Written {
+    text: Box<str>,
+    compiled: OnceLock<Option<Regex>>,
+}
 
 /// Largest compiled form of one regular expression, in bytes; a larger one is refused.
 pub const REGEX_BYTES_MAX: usize = 8 << 20;
@@ -266,17 +274,19 @@ pub const REGEX_TEXT_MAX: usize = 16 << 10;
 impl Expression {
     /// Compiles `text`. Matching takes time in proportion to the value, whatever the expression.
     pub fn new(text: &str) -> Result<Self, regex::Error> {
-        if text.len() > REGEX_TEXT_MAX {
-            return Err(regex::Error::CompiledTooBig(REGEX_TEXT_MAX));
-        }
-        let regex =
-            regex::RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).build()?;
-        Ok(Self(regex))
+        let compiled = OnceLock::from(Some(compile(text)?));
+        Ok(Self(Arc::new(Written { text: text.into(), compiled })))
+    }
+
+    /// Compiles `text` when it is first asked. One that does not compile finds nothing, so this is for expressions that
+    /// were compiled before.
+    pub(crate) fn deferred(text: &str) -> Self {
+        Self(Arc::new(Written { text: text.into(), compiled: OnceLock::new() }))
     }
 
     /// The text of the expression.
     pub fn text(&self) -> &str {
-        self.0.as_str()
+        &self.0.text
     }
 
     /// Whether it is found in `value`.
@@ -284,8 +294,24 @@ impl Expression {
         match self.text() {
             // The most common of all, and the automaton has no short cut for it.
             "." => value.bytes().any(|byte| byte != b'\n'),
-            _ => self.0.is_match(value),
+            text => {
+                let compiled = self.0.compiled.get_or_init(|| compile(text).ok());
+                compiled.as_ref().is_some_and(|regex| regex.is_match(value))
+            }
         }
+    }
+}
+
+fn compile(text: &str) -> Result<Regex, regex::Error> {
+    if text.len() > REGEX_TEXT_MAX {
+        return Err(regex::Error::CompiledTooBig(REGEX_TEXT_MAX));
+    }
+    regex::RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).build()
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expression").field(&self.text()).finish()
     }
 }
 

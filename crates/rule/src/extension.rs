@@ -1,8 +1,10 @@
 //! Our extensions of Sigma, under the key `kubewitness`: tests, containment, needs, first-seen.
 
+use std::borrow::Cow;
+
 use audit::{Json, Level as AuditLevel, Stage};
 
-use crate::node::Node;
+use crate::node::{Node, Value};
 use crate::problem::{Fault, Place};
 
 /// The block `kubewitness:` of a rule.
@@ -55,10 +57,17 @@ pub struct RuleTest {
     pub expected: Expected,
     /// Whether it is a way an attacker could try to slip past.
     pub style: Style,
-    /// The events as JSON, in order. One for a rule; several for a correlation or first-seen.
-    pub events: Vec<String>,
+    /// The events as they are written.
+    events: Vec<Cow<'static, str>>,
     /// Where it stands in the file.
     pub place: Place,
+}
+
+impl RuleTest {
+    /// The events as JSON, in order, with what every event has. One for a rule; several for a correlation or first-seen.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = String> {
+        self.events.iter().map(|event| completed(event))
+    }
 }
 
 /// What a rule must do with the events of a test.
@@ -168,9 +177,9 @@ fn test(node: &Node, faults: &mut Vec<Fault>) -> Option<RuleTest> {
         faults.push(Fault::warning(node.place, "a test must say `match: true` or `match: false`"));
         return None;
     };
-    let events: Vec<String> = match (node.get("event"), node.get("events")) {
-        (Some(event), _) => vec![event_text(event)],
-        (None, Some(events)) => events.items().iter().map(event_text).collect(),
+    let events: Vec<_> = match (node.get("event"), node.get("events")) {
+        (Some(event), _) => vec![written(event)],
+        (None, Some(events)) => events.items().iter().map(written).collect(),
         (None, None) => Vec::new(),
     };
     if events.is_empty() {
@@ -195,11 +204,18 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("level", "\"RequestResponse\""),
 ];
 
-/// The event as JSON, with what it need not repeat. It may be written as YAML or as JSON text.
-fn event_text(event: &Node) -> String {
-    let json = event.text().map_or_else(|| event.to_json(), str::to_owned);
-    let Ok(object) = Json::whole(json.as_bytes()) else { return json };
-    let Some(members) = json.trim_start().strip_prefix('{') else { return json };
+/// The event as JSON text, which it may be already.
+fn written(event: &Node) -> Cow<'static, str> {
+    match &event.value {
+        Value::Scalar { text, .. } if !event.is_null() => text.clone(),
+        _ => event.to_json().into(),
+    }
+}
+
+/// The event with what it need not repeat.
+fn completed(json: &str) -> String {
+    let Ok(object) = Json::whole(json.as_bytes()) else { return json.to_owned() };
+    let Some(members) = json.trim_start().strip_prefix('{') else { return json.to_owned() };
     let mut text = String::from("{");
     for (key, value) in DEFAULTS.iter().filter(|(key, _)| object.get(key).is_none()) {
         text.push_str(&format!("\"{key}\":{value},"));

@@ -16,9 +16,11 @@ mod builtin;
 mod check;
 mod condition;
 mod dictionary;
+mod explanation;
 mod extension;
 mod falco;
 mod field;
+mod likeness;
 mod matcher;
 pub mod naive;
 mod needs;
@@ -39,16 +41,18 @@ pub use condition::{
     Sense, Test, TimePart, Truth,
 };
 pub use dictionary::{Dictionary, Translation, remark};
+pub use explanation::Reason;
 pub use extension::{Confidence, Expected, Extension, FirstSeen, RuleTest, Style};
 pub use falco::{Argument, FalcoField, Imported, ImportedRule, Transformer, import_falco, load_falco};
 pub use field::{Derived, Field, FieldPath, Part, Root, Value, field_values, is_hidden};
+pub use likeness::Likeness;
 pub use matcher::{Match, Matcher};
 pub use problem::{Place, Problem, Severity, Source};
 pub use rule::{
     Bounds, Correlation, CorrelationKind, Filter, Flavour, Generate, Level, Loaded, LogSource, Meta, Needs, Origin,
     Output, Priority, Rule,
 };
-pub use set::{CorrelationRef, Emission, Fidelity, Matching, Member, Options, Reason, RuleRef, RuleSet, is_last_stage};
+pub use set::{CorrelationRef, Emission, Fidelity, Matching, Member, Options, RuleRef, RuleSet, is_last_stage};
 pub use sigma::{Placeholders, load_sigma, load_sigma_with};
 pub use words::test as test_in_words;
 pub use yaml::{FILE_BYTES_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use audit::Event;
 
+use crate::likeness::Likeness;
 use crate::program::Runner;
 use crate::set::{Fidelity, Matching, Options, RuleRef, RuleSet};
 
@@ -31,6 +32,11 @@ impl Matcher {
     /// The rule set.
     pub fn rules(&self) -> &Arc<RuleSet> {
         &self.set
+    }
+
+    /// What is known of the event that was matched last.
+    pub fn likeness(&self) -> Likeness {
+        self.runner.likeness()
     }
 
     /// Puts the rules that `event` satisfies into `out` (which is cleared first), in load order.

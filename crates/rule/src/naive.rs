@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use audit::{Event, Json, parse_rfc3339};
+use audit::{Event, Json, civil_from_days, days_from_civil, parse_rfc3339};
 
 use crate::condition::{Case, Condition, Predicate, Relation, Test, TimePart, Truth, address};
-use crate::field::{self, Value};
+use crate::field::{self, Field};
 
 /// What `condition` comes to on `event`.
 pub fn evaluate(condition: &Condition, event: &Event<'_>) -> Truth {
@@ -21,8 +21,7 @@ pub fn evaluate(condition: &Condition, event: &Event<'_>) -> Truth {
 
 /// What `predicate` comes to on `event`.
 pub fn test(predicate: &Predicate, event: &Event<'_>) -> Truth {
-    let mut values = Vec::new();
-    field::walk_values(event, &predicate.field, &mut |value| values.push(value));
+    let values = texts(&predicate.field, event);
     if values.is_empty() && field::is_hidden(event, predicate.field.part()) {
         return Truth::NotRecorded;
     }
@@ -32,15 +31,19 @@ pub fn test(predicate: &Predicate, event: &Event<'_>) -> Truth {
     Truth::known(passes(&predicate.test, &values))
 }
 
-fn compare(values: &[Value<'_>], relation: Relation, case: Case, other: &field::Field, event: &Event<'_>) -> Truth {
-    let mut others = Vec::new();
-    field::walk_values(event, other, &mut |value| others.push(value));
+/// The values of `field` as they are compared.
+pub(crate) fn texts<'e>(field: &Field, event: &Event<'e>) -> Vec<Cow<'e, str>> {
+    let mut values = Vec::new();
+    field::walk_values(event, field, &mut |value| values.push(value.display()));
+    values
+}
+
+fn compare(values: &[Cow<'_, str>], relation: Relation, case: Case, other: &Field, event: &Event<'_>) -> Truth {
+    let others = texts(other, event);
     if others.is_empty() && field::is_hidden(event, other.part()) {
         return Truth::NotRecorded;
     }
-    Truth::known(
-        values.iter().any(|left| others.iter().any(|right| relates(&left.display(), &right.display(), relation, case))),
-    )
+    Truth::known(values.iter().any(|left| others.iter().any(|right| relates(left, right, relation, case))))
 }
 
 /// Whether `left` is so related to `right`.
@@ -60,11 +63,11 @@ pub(crate) fn relates(left: &str, right: &str, relation: Relation, case: Case) -
 }
 
 /// Whether the values pass a test that needs no other field.
-pub(crate) fn passes(test: &Test, values: &[Value<'_>]) -> bool {
+pub(crate) fn passes(test: &Test, values: &[Cow<'_, str>]) -> bool {
     match test {
         Test::Exists => !values.is_empty(),
         Test::AllWithin(set) => {
-            !values.is_empty() && values.iter().all(|value| set.iter().any(|item| **item == *value.display()))
+            !values.is_empty() && values.iter().all(|value| set.iter().any(|item| **item == **value))
         }
         Test::Every(inner) => !values.is_empty() && values.iter().all(|value| value_passes(inner, value)),
         other => values.iter().any(|value| value_passes(other, value)),
@@ -72,18 +75,12 @@ pub(crate) fn passes(test: &Test, values: &[Value<'_>]) -> bool {
 }
 
 /// Whether one value passes a test.
-pub(crate) fn value_passes(test: &Test, value: &Value<'_>) -> bool {
+pub(crate) fn value_passes(test: &Test, text: &str) -> bool {
     match test {
-        Test::Number(order, number) => number_of(value).is_some_and(|value| order.holds(&value, &number.0)),
-        Test::AnyOf(tests) => tests.iter().any(|test| value_passes(test, value)),
-        Test::Every(inner) => value_passes(inner, value),
         Test::Exists => true,
-        other => text_passes(other, &value.display()),
-    }
-}
-
-fn text_passes(test: &Test, text: &str) -> bool {
-    match test {
+        Test::Every(inner) => value_passes(inner, text),
+        Test::AnyOf(tests) => tests.iter().any(|test| value_passes(test, text)),
+        Test::Number(order, number) => text.trim().parse().is_ok_and(|value: f64| order.holds(&value, &number.0)),
         Test::Text(Case::Exact, pattern) => pattern.fits(text),
         Test::Text(Case::Folded, pattern) => pattern.fits(&lower(text)),
         Test::AllWithin(set) => set.iter().any(|item| **item == *text),
@@ -92,7 +89,7 @@ fn text_passes(test: &Test, text: &str) -> bool {
         Test::Network(networks) => address(text).is_some_and(|ip| networks.iter().any(|network| network.contains(&ip))),
         Test::Time(part, order, number) => time_part(text, *part).is_some_and(|value| order.holds(&value, number)),
         Test::UnderPath(paths) => paths.iter().any(|path| is_under(text, path)),
-        Test::Number(..) | Test::AnyOf(_) | Test::Every(_) | Test::Exists | Test::Compare(..) => false,
+        Test::Compare(..) => false,
     }
 }
 
@@ -101,13 +98,6 @@ fn lower(text: &str) -> Cow<'_, str> {
     match text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
         true => Cow::Borrowed(text),
         false => Cow::Owned(text.to_lowercase()),
-    }
-}
-
-fn number_of(value: &Value<'_>) -> Option<f64> {
-    match value {
-        Value::Json(json) => json.float().or_else(|| json.text()?.trim().parse().ok()),
-        Value::Text(text) => text.trim().parse().ok(),
     }
 }
 
@@ -126,7 +116,7 @@ pub(crate) fn time_part(text: &str, part: TimePart) -> Option<i64> {
     };
     let seconds = micros.div_euclid(MICROS);
     let (days, in_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
+    let (year, month, day) = civil_from_days(days);
     Some(match part {
         TimePart::Minute => in_day / 60 % 60,
         TimePart::Hour => in_day / 3_600,
@@ -137,26 +127,11 @@ pub(crate) fn time_part(text: &str, part: TimePart) -> Option<i64> {
     })
 }
 
-/// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant's algorithm, proleptic Gregorian calendar).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let (day, month) =
-        (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
 /// The week holds the year's first Thursday if it is week 1.
 fn iso_week(days: i64) -> i64 {
     let thursday = days - (days + 3).rem_euclid(7) + 3;
-    let (year, ..) = civil(thursday);
-    let leap_days = |year: i64| (year - 1).div_euclid(4) - (year - 1).div_euclid(100) + (year - 1).div_euclid(400);
-    let january_first = 365 * (year - 1970) + leap_days(year) - leap_days(1970);
-    (thursday - january_first) / 7 + 1
+    let (year, ..) = civil_from_days(thursday);
+    (thursday - days_from_civil(year, 1, 1)) / 7 + 1
 }
 
 #[cfg(test)]

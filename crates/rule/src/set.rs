@@ -1,11 +1,14 @@
 //! A rule set: rules with their filters put in, correlations with their references resolved, ready to be matched.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use audit::{Event, Stage};
 
-use crate::condition::{Condition, Float, Order, Predicate, Sense, Test, Truth};
-use crate::field::{self, Value};
+use crate::condition::{Condition, Float, Order, Test, Truth};
+use crate::explanation::{Explanation, Reason};
+use crate::field;
+use crate::likeness::Likeness;
 use crate::naive;
 use crate::needs;
 use crate::problem::{Fault, Problem};
@@ -74,7 +77,11 @@ pub struct RuleSet {
     correlations: Vec<Correlation>,
     members: Vec<Vec<(Member, usize)>>,
     emissions: Vec<Emission>,
+    /// At which stages each rule is evaluated.
+    stages: Vec<Stages>,
     program: Program,
+    /// What tells why a rule matched, made when one first does.
+    explanations: Vec<OnceLock<Explanation>>,
     problems: Vec<Problem>,
     options: Options,
 }
@@ -103,8 +110,10 @@ impl RuleSet {
         }
         let members = resolve(&rules, &correlations, &mut problems);
         let emissions = emissions(&rules, &correlations, &members);
-        let program = Program::compile(&rules, |at| stages(&rules[at], options.fidelity));
-        Self { rules, correlations, members, emissions, program, problems, options }
+        let stages: Vec<Stages> = rules.iter().map(|rule| stages(rule, options.fidelity)).collect();
+        let program = Program::compile(&rules, &stages);
+        let explanations = rules.iter().map(|_| OnceLock::new()).collect();
+        Self { rules, correlations, members, emissions, stages, program, explanations, problems, options }
     }
 
     /// The rules in load order.
@@ -145,14 +154,22 @@ impl RuleSet {
 
     /// Why `rule` matches `event`: the tests that decide it, with the values that fit.
     pub fn why<'e>(&self, rule: RuleRef, event: &Event<'e>) -> Vec<Reason<'e>> {
-        let mut reasons = Vec::new();
-        explain(&self.rule(rule).condition, event, Sense::Positive, &mut reasons);
-        reasons
+        self.explanation(rule).reasons(event)
+    }
+
+    /// What of an event, of which `event` is known, decides why `rule` matches it: where it is the same, so are the
+    /// reasons. Nothing if it is not remembered.
+    pub fn likeness(&self, rule: RuleRef, event: &Likeness) -> Option<Likeness> {
+        self.explanation(rule).likeness(event)
+    }
+
+    fn explanation(&self, rule: RuleRef) -> &Explanation {
+        self.explanations[rule.0 as usize].get_or_init(|| Explanation::of(&self.rule(rule).condition))
     }
 
     /// Whether the condition of a rule itself asks for the stage, so that each stage of a request is its own match.
     pub fn asks_for_stage(&self, rule: RuleRef) -> bool {
-        stages(self.rule(rule), self.options.fidelity) == Stages::Any
+        self.stages[rule.0 as usize] == Stages::Any
     }
 
     pub(crate) fn program(&self) -> &Program {
@@ -161,61 +178,9 @@ impl RuleSet {
 
     /// Whether `rule` matches `event`, worked out plainly and slowly: what the matcher is tested against.
     pub fn matches_plainly(&self, rule: RuleRef, event: &Event<'_>) -> bool {
-        let rule = self.rule(rule);
-        rule.is_evaluated()
-            && stages(rule, self.options.fidelity).hold(event)
-            && naive::evaluate(&rule.condition, event) == Truth::True
+        let (stages, rule) = (self.stages[rule.0 as usize], self.rule(rule));
+        rule.is_evaluated() && stages.hold(event) && naive::evaluate(&rule.condition, event) == Truth::True
     }
-}
-
-/// One test that decided a match.
-#[derive(Debug, Clone)]
-pub struct Reason<'e> {
-    /// Field as the rule names it.
-    pub field: String,
-    /// The test in words: `contains "curl"`.
-    pub test: String,
-    /// Whether the test had to hold or to fail.
-    pub sense: Sense,
-    /// Values of the field in the event.
-    pub values: Vec<std::borrow::Cow<'e, str>>,
-}
-
-/// Works `condition` out and collects the tests that make it come out as `sense` wants, if it does.
-fn explain<'e>(condition: &Condition, event: &Event<'e>, sense: Sense, reasons: &mut Vec<Reason<'e>>) -> Truth {
-    let before = reasons.len();
-    let truth = match condition {
-        Condition::Always(truth) => *truth,
-        Condition::All(parts) => {
-            parts.iter().map(|part| explain(part, event, sense, reasons)).min().unwrap_or(Truth::True)
-        }
-        Condition::Any(parts) => {
-            parts.iter().map(|part| explain(part, event, sense, reasons)).max().unwrap_or(Truth::False)
-        }
-        Condition::Not(inner) => !explain(inner, event, sense.flipped(), reasons),
-        Condition::Test(predicate) => {
-            let truth = naive::test(predicate, event);
-            if truth.is(sense) {
-                reasons.push(reason(predicate, event, sense));
-            }
-            truth
-        }
-    };
-    if !truth.is(sense) {
-        reasons.truncate(before);
-    }
-    truth
-}
-
-fn reason<'e>(predicate: &Predicate, event: &Event<'e>, sense: Sense) -> Reason<'e> {
-    let mut values: Vec<Value<'e>> = Vec::new();
-    field::walk_values(event, &predicate.field, &mut |value| values.push(value));
-    let fits = |value: &&Value<'e>| sense == Sense::Negative || naive::value_passes(&predicate.test, value);
-    let mut shown: Vec<_> = values.iter().filter(fits).map(Value::display).collect();
-    if shown.is_empty() {
-        shown = values.iter().map(Value::display).collect();
-    }
-    Reason { field: predicate.field.name(), test: crate::words::test(&predicate.test), sense, values: shown }
 }
 
 /// Makes a Falco rule read its fields as Falco does.
@@ -254,7 +219,8 @@ fn apply(filter: &Filter, rules: &mut [Rule], problems: &mut Vec<Problem>) {
     for reference in filter.rules.iter().filter(|name| !name.eq_ignore_ascii_case("any")) {
         if !rules.iter().any(|rule| rule.answers_to(reference)) {
             let fault = Fault::warning(filter.place, format!("the filter names `{reference}`, which is not loaded"));
-            let names = rules.iter().flat_map(|rule| rule.name.as_deref().into_iter().chain([rule.id.as_str()]));
+            let names =
+                rules.iter().flat_map(|rule| rule.meta.name.as_deref().into_iter().chain([rule.meta.id.as_str()]));
             problems.push(fault.nearest(reference, names).in_file(&filter.file));
         }
     }
@@ -264,7 +230,7 @@ fn apply(filter: &Filter, rules: &mut [Rule], problems: &mut Vec<Problem>) {
         if (named || all) && logsource.is_within(&filter.logsource) {
             let condition = std::mem::replace(&mut rule.condition, Condition::Always(Truth::True));
             rule.condition = Condition::All(vec![condition, filter.condition.clone()]);
-            rule.needs = needs::of(&rule.condition, &rule.extension);
+            rule.needs = needs::of(&rule.condition, &rule.meta.extension);
         }
     }
 }
@@ -284,7 +250,8 @@ fn resolve(rules: &[Rule], correlations: &[Correlation], problems: &mut Vec<Prob
         for (reference, _) in correlation.rules.iter().zip(&found).filter(|(_, member)| member.is_none()) {
             let meta = &correlation.meta;
             let fault = Fault::error(meta.place, format!("the correlation names `{reference}`, which is not loaded"));
-            let names = rules.iter().flat_map(|rule| rule.name.as_deref().into_iter().chain([rule.id.as_str()]));
+            let names =
+                rules.iter().flat_map(|rule| rule.meta.name.as_deref().into_iter().chain([rule.meta.id.as_str()]));
             problems.push(fault.nearest(reference, names).in_file(&meta.file));
         }
         let whole: Option<Vec<Member>> = found.into_iter().collect();
@@ -331,8 +298,8 @@ fn emissions(rules: &[Rule], correlations: &[Correlation], members: &[Vec<(Membe
 }
 
 fn stages(rule: &Rule, fidelity: Fidelity) -> Stages {
-    if !rule.extension.stages.is_empty() {
-        return Stages::Only(rule.extension.stages.iter().fold(0, |bits, stage| bits | 1 << *stage as u8));
+    if !rule.meta.extension.stages.is_empty() {
+        return Stages::Only(rule.meta.extension.stages.iter().fold(0, |bits, stage| bits | 1 << *stage as u8));
     }
     if matches!(rule.flavour, Flavour::Falco { .. }) && fidelity == Fidelity::Parity {
         return Stages::Any;

@@ -17,7 +17,8 @@ fn compare(set: &Arc<RuleSet>, matcher: &mut Matcher, event: &Event<'_>) -> Resu
     if found == plain {
         return Ok(());
     }
-    let names = |rules: &[u32]| rules.iter().map(|rule| set.rule(RuleRef(*rule)).title.clone()).collect::<Vec<_>>();
+    let title = |rule: &u32| set.rule(RuleRef(*rule)).meta.title.clone();
+    let names = |rules: &[u32]| rules.iter().map(title).collect::<Vec<_>>();
     Err(format!("compiled {:?}\nplain {:?}\n{}", names(&found), names(&plain), String::from_utf8_lossy(event.text())))
 }
 
@@ -28,7 +29,7 @@ fn every_rule_on_every_event_of_the_rules_tests() {
     let mut loaded = load_builtin();
     loaded.extend(load_falco(&[Source::new("falco", read("rules/k8s_audit_rules.yaml"))]));
     let mut events: Vec<String> =
-        loaded.rules.iter().flat_map(|rule| rule.extension.tests.iter().flat_map(|test| test.events.clone())).collect();
+        loaded.rules.iter().flat_map(|rule| rule.meta.extension.tests.iter().flat_map(|test| test.events())).collect();
     for trace in std::fs::read_dir(format!("{directory}traces")).unwrap() {
         events.extend(std::fs::read_to_string(trace.unwrap().path()).unwrap().lines().map(str::to_owned));
     }

@@ -5,44 +5,28 @@ use std::fmt::Write;
 use std::path::Path;
 
 use expect_test::expect_file;
-use rule::{Extension, Level, Loaded, Meta, Rule, load_builtin};
+use rule::{Loaded, Meta, load_builtin};
 
 /// One file of rules, as the page shows it.
 struct Entry<'r> {
     name: String,
     folder: String,
-    title: &'r str,
-    level: Level,
-    techniques: &'r [String],
-    references: &'r [String],
-    extension: &'r Extension,
+    meta: &'r Meta,
 }
 
 impl<'r> Entry<'r> {
-    fn of_rule(rule: &'r Rule) -> Self {
-        let Rule { title, techniques, references, extension, .. } = rule;
-        Self { title, techniques, references, extension, ..Self::at(&rule.file, rule.level, extension) }
-    }
-
-    fn of_correlation(meta: &'r Meta) -> Self {
-        let Meta { title, techniques, references, extension, .. } = meta;
-        Self { title, techniques, references, extension, ..Self::at(&meta.file, meta.level, extension) }
-    }
-
-    fn at(file: &str, level: Level, extension: &'r Extension) -> Self {
-        let path = Path::new(file);
+    fn of(meta: &'r Meta) -> Self {
+        let path = Path::new(&meta.file);
         let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
-        let folder = text(path.parent().and_then(Path::file_name));
-        Self { name: text(path.file_stem()), folder, title: "", level, techniques: &[], references: &[], extension }
+        Self { name: text(path.file_stem()), folder: text(path.parent().and_then(Path::file_name)), meta }
     }
 }
 
 /// The rules that speak for themselves, and the correlations; not the rules that only feed a correlation.
 fn entries(loaded: &Loaded) -> Vec<Entry<'_>> {
-    let told = loaded.rules.iter().filter(|rule| !rule.extension.tests.is_empty());
-    let rules = told.map(Entry::of_rule);
-    let correlations = loaded.correlations.iter().map(|correlation| Entry::of_correlation(&correlation.meta));
-    let mut entries: Vec<_> = rules.chain(correlations).collect();
+    let rules = loaded.rules.iter().map(|rule| &rule.meta).filter(|meta| !meta.extension.tests.is_empty());
+    let metas = rules.chain(loaded.correlations.iter().map(|correlation| &correlation.meta));
+    let mut entries: Vec<_> = metas.map(Entry::of).collect();
     entries.sort_by(|a, b| (&a.folder, &a.name).cmp(&(&b.folder, &b.name)));
     entries
 }
@@ -51,7 +35,7 @@ fn page(entries: &[Entry<'_>]) -> String {
     let ideas: Vec<&str> = include_str!("data/ideas.txt").lines().collect();
     let mut by_idea: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
     for entry in entries {
-        entry.extension.matrix.iter().for_each(|idea| by_idea.entry(*idea).or_default().push(&entry.name));
+        entry.meta.extension.matrix.iter().for_each(|idea| by_idea.entry(*idea).or_default().push(&entry.name));
     }
     let mut page = format!(
         "# What the built-in rules cover\n\nWritten by a test from the rules themselves; do not edit.\n\n{} rules cover {} of {} ideas that \
@@ -61,17 +45,17 @@ fn page(entries: &[Entry<'_>]) -> String {
         entries.len(),
         by_idea.len(),
         ideas.len(),
-        entries.iter().filter(|entry| entry.extension.matrix.is_empty()).count(),
+        entries.iter().filter(|entry| entry.meta.extension.matrix.is_empty()).count(),
     );
     for entry in entries {
-        let numbers: Vec<String> = entry.extension.matrix.iter().map(ToString::to_string).collect();
-        let (name, folder, cells) = (&entry.name, &entry.folder, entry.extension.threat_matrix.join(" "));
+        let numbers: Vec<String> = entry.meta.extension.matrix.iter().map(ToString::to_string).collect();
+        let (name, folder, cells) = (&entry.name, &entry.folder, entry.meta.extension.threat_matrix.join(" "));
         let _ = writeln!(
             page,
             "| [{name}](../../crates/rule/rules/{folder}/{name}.yml) | {} | {} | {} | {cells} | {} |",
-            entry.title,
-            entry.level.name(),
-            entry.techniques.join(" "),
+            entry.meta.title,
+            entry.meta.level.name(),
+            entry.meta.techniques.join(" "),
             numbers.join(" "),
         );
     }
@@ -93,7 +77,7 @@ fn the_page_tells_what_the_rules_say() {
 fn every_rule_has_tests_of_both_kinds_and_an_evasion() {
     let loaded = load_builtin();
     for entry in entries(&loaded) {
-        let tests = &entry.extension.tests;
+        let tests = &entry.meta.extension.tests;
         let matches = tests.iter().filter(|test| test.expected == rule::Expected::Match).count();
         let evasions = tests.iter().filter(|test| test.style == rule::Style::Evasion).count();
         assert!(matches >= 2 && tests.len() - matches >= 2 && evasions >= 1, "{}", entry.name);
@@ -104,9 +88,9 @@ fn every_rule_has_tests_of_both_kinds_and_an_evasion() {
 fn every_rule_has_a_technique_a_cell_references_and_containment() {
     let loaded = load_builtin();
     for entry in entries(&loaded) {
-        assert!(!entry.techniques.is_empty(), "{}: no ATT&CK technique", entry.name);
-        assert!(!entry.extension.threat_matrix.is_empty(), "{}: no cell of the threat matrix", entry.name);
-        assert!(entry.references.iter().any(|to| to.starts_with("https://")), "{}: no reference", entry.name);
-        assert!(!entry.extension.containment.trim().is_empty(), "{}: no containment", entry.name);
+        assert!(!entry.meta.techniques.is_empty(), "{}: no ATT&CK technique", entry.name);
+        assert!(!entry.meta.extension.threat_matrix.is_empty(), "{}: no cell of the threat matrix", entry.name);
+        assert!(entry.meta.references.iter().any(|to| to.starts_with("https://")), "{}: no reference", entry.name);
+        assert!(!entry.meta.extension.containment.trim().is_empty(), "{}: no containment", entry.name);
     }
 }

@@ -31,7 +31,7 @@ fn detections(set: &Arc<RuleSet>, trace: &str) -> BTreeMap<String, u64> {
         let Ok(event) = Event::parse(line.as_bytes()) else { continue };
         matcher.matches(&event, &mut matches);
         for found in &matches {
-            *counts.entry(set.rule(found.rule).title.clone()).or_default() += 1;
+            *counts.entry(set.rule(found.rule).meta.title.clone()).or_default() += 1;
         }
     }
     counts
@@ -61,7 +61,9 @@ fn upstream_detections_hold() {
                 let priorities = test["expect_priority_present"].as_array().unwrap();
                 let priority = |name: &serde_json::Value| Priority::from_name(name.as_str().unwrap());
                 let present = |name: &serde_json::Value| {
-                    set.rules().iter().any(|rule| found.contains_key(&rule.title) && rule.priority() == priority(name))
+                    set.rules()
+                        .iter()
+                        .any(|rule| found.contains_key(&rule.meta.title) && rule.priority() == priority(name))
                 };
                 if !held
                     || !priorities.iter().all(present)
@@ -324,14 +326,14 @@ fn one_mistake_costs_one_item() {
         (
             "- macro: a\n  condition: b\n- macro: b\n  condition: a\n".to_owned()
                 + &rule("bad", "  priority: INFO\n  condition: a"),
-            "unknown macro `b`",
+            "the macro `b` is defined only after what uses it",
             10,
         ),
         ("- rule: other\n  condition: and x\n  append: true\n".to_owned(), "nothing to change", 1),
         ("- required_engine_version: 99.0.0\n".to_owned(), "newer than", 1),
     ] {
         let loaded = load_falco(&[Source::new("f", &bad), Source::new("g", &good)]);
-        let names: Vec<_> = loaded.rules.iter().map(|rule| &rule.title).collect();
+        let names: Vec<_> = loaded.rules.iter().map(|rule| &rule.meta.title).collect();
         assert_eq!(names, ["good"], "{bad}");
         let problem = loaded.problems.iter().find(|p| p.severity == Severity::Error).unwrap();
         assert!(problem.what.contains(what) && problem.place.line == line, "{problem} / want {what} at {line}");

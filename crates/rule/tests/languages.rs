@@ -2,41 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use rule::{Dictionary, Extension, Loaded, load_builtin, remark};
+use rule::{Dictionary, Loaded, Meta, load_builtin, remark};
 
 const LANGUAGES: [&str; 2] = ["zh-Hant", "zh-Hans"];
 
-/// What a person reads of a rule.
-struct Texts<'r> {
-    id: &'r str,
-    title: &'r str,
-    description: &'r str,
-    false_positives: &'r [String],
-    extension: &'r Extension,
+/// What rules and correlations say about themselves, but not the parts of a correlation: these make no findings.
+fn texts(loaded: &Loaded) -> Vec<&Meta> {
+    let rules = loaded.rules.iter().map(|rule| &rule.meta).filter(|meta| !meta.title.ends_with(" (part)"));
+    rules.chain(loaded.correlations.iter().map(|correlation| &correlation.meta)).collect()
 }
 
-/// Rules and correlations, but not the parts of a correlation: these make no findings.
-fn texts(loaded: &Loaded) -> Vec<Texts<'_>> {
-    let rules = loaded.rules.iter().filter(|rule| !rule.title.ends_with(" (part)")).map(|rule| Texts {
-        id: &rule.id,
-        title: &rule.title,
-        description: &rule.description,
-        false_positives: &rule.false_positives,
-        extension: &rule.extension,
-    });
-    let correlations = loaded.correlations.iter().map(|correlation| Texts {
-        id: &correlation.meta.id,
-        title: &correlation.meta.title,
-        description: &correlation.meta.description,
-        false_positives: &correlation.meta.false_positives,
-        extension: &correlation.meta.extension,
-    });
-    rules.chain(correlations).collect()
-}
-
-fn sentences<'r>(texts: &'r [Texts<'r>]) -> BTreeSet<&'r str> {
+fn sentences<'r>(texts: &[&'r Meta]) -> BTreeSet<&'r str> {
     let remarks = texts.iter().flat_map(|text| text.extension.containment.lines()).filter_map(remark);
-    let alarms = texts.iter().flat_map(|text| text.false_positives).map(String::as_str);
+    let alarms = texts.iter().flat_map(|text| &text.false_positives).map(String::as_str);
     alarms.chain(remarks.map(|(_, remark)| remark)).collect()
 }
 
@@ -49,10 +27,10 @@ fn every_rule_says_everything_in_english() {
     let loaded = load_builtin();
     let texts = texts(&loaded);
     let lacking = texts.iter().filter(|text| {
-        let said = [text.title, text.description, &text.extension.containment, &text.extension.story];
+        let said = [&text.title, &text.description, &text.extension.containment, &text.extension.story];
         said.iter().any(|said| said.trim().is_empty() || is_chinese(said)) || text.false_positives.is_empty()
     });
-    assert_eq!(lacking.map(|text| text.title).collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(lacking.map(|text| text.title.as_str()).collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]
@@ -62,10 +40,14 @@ fn every_rule_says_everything_in_each_language() {
     for language in LANGUAGES {
         let dictionary = Dictionary::of(language).expect(language);
         let lacking = texts.iter().filter(|text| {
-            let of = dictionary.rule(text.id);
+            let of = dictionary.rule(&text.id);
             !of.is_some_and(|of| is_chinese(&of.title) && is_chinese(&of.description))
         });
-        assert_eq!(lacking.map(|text| text.title).collect::<Vec<_>>(), [""; 0], "{language}: no title or description");
+        assert_eq!(
+            lacking.map(|text| text.title.as_str()).collect::<Vec<_>>(),
+            [""; 0],
+            "{language}: no title or description"
+        );
         let english: Vec<_> = sentences(&texts).into_iter().filter(|said| dictionary.phrase(said) == *said).collect();
         assert_eq!(english, [""; 0], "{language}: not translated");
     }
@@ -90,7 +72,7 @@ fn placeholders_and_scripts_are_kept() {
     for (language, foreign) in scripts {
         let dictionary = Dictionary::of(language).expect(language);
         let of_rules =
-            texts.iter().filter_map(|text| dictionary.rule(text.id)).flat_map(|of| [&of.title, &of.description]);
+            texts.iter().filter_map(|text| dictionary.rule(&text.id)).flat_map(|of| [&of.title, &of.description]);
         let told =
             of_rules.map(String::as_str).chain(sentences(&texts).into_iter().map(|said| dictionary.phrase(said)));
         let mixed: Vec<_> = told.filter(|told| told.contains(|letter| foreign.contains(letter))).collect();
@@ -102,7 +84,7 @@ fn placeholders_and_scripts_are_kept() {
 fn no_translation_is_left_over() {
     let loaded = load_builtin();
     let texts = texts(&loaded);
-    let (ids, said): (BTreeSet<_>, _) = (texts.iter().map(|text| text.id).collect(), sentences(&texts));
+    let (ids, said): (BTreeSet<_>, _) = (texts.iter().map(|text| text.id.as_str()).collect(), sentences(&texts));
     for language in LANGUAGES {
         let dictionary = Dictionary::of(language).expect(language);
         let over = dictionary

@@ -154,7 +154,7 @@ fn need(rule: &Rule, level: Level, targets: &BTreeMap<&Target, Vec<&'static str>
     });
     Need {
         id: name(rule).to_owned(),
-        title: rule.title.clone(),
+        title: rule.meta.title.clone(),
         goals: vec!["security".to_owned()],
         requests: requests.collect(),
         level,
@@ -371,7 +371,7 @@ fn may_match(rule: &Rule, user: &str) -> bool {
 }
 
 fn name(rule: &Rule) -> &str {
-    rule.name.as_deref().unwrap_or(&rule.id)
+    rule.meta.name.as_deref().unwrap_or(&rule.meta.id)
 }
 
 #[cfg(test)]
@@ -379,7 +379,7 @@ mod tests {
     use std::collections::HashSet;
 
     use policy::ServerVersion;
-    use rule::{Expected, Options};
+    use rule::{Expected, Options, RuleTest};
 
     use super::*;
 
@@ -417,9 +417,9 @@ mod tests {
             let seen: HashSet<&str> =
                 needs.iter().map(|need| need.id.as_str()).filter(|id| !blind(&spots, &needs, id)).collect();
             for rule in set.rules() {
-                let tests = rule.extension.tests.iter().filter(|test| test.expected == Expected::Match);
-                for event in tests.flat_map(|test| &test.events) {
-                    let text = recorded(event, level);
+                let tests = rule.meta.extension.tests.iter().filter(|test| test.expected == Expected::Match);
+                for event in tests.flat_map(RuleTest::events) {
+                    let text = recorded(&event, level);
                     let event = Event::parse(text.as_bytes()).unwrap();
                     if naive::evaluate(&rule.condition, &event) == Truth::True {
                         fired += 1;

@@ -61,10 +61,10 @@ fn problems(set: &RuleSet) -> Vec<Problem> {
     let difference = |difference: Difference| {
         let rule = set.rule(difference.rule);
         Problem {
-            file: rule.file.clone(),
-            place: rule.place,
+            file: rule.meta.file.clone(),
+            place: rule.meta.place,
             severity: Severity::Note,
-            what: format!("`{}` is not as in Falco: {}", rule.title, difference.what),
+            what: format!("`{}` is not as in Falco: {}", rule.meta.title, difference.what),
             hint: None,
         }
     };

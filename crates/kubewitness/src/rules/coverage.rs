@@ -49,16 +49,16 @@ fn by<'e>(entries: &'e [Entry<'e>], keys: impl Fn(&'e Entry<'e>) -> &'e [String]
 }
 
 fn ideas(entries: &[Entry<'_>]) -> BTreeSet<u32> {
-    entries.iter().flat_map(|entry| entry.extension.matrix.iter().copied()).collect()
+    entries.iter().flat_map(|entry| entry.meta.extension.matrix.iter().copied()).collect()
 }
 
 fn table(out: &mut impl Write, entries: &[Entry<'_>]) -> std::io::Result<()> {
     writeln!(out, "{:<22} {:>5}", "TACTIC", "RULES")?;
-    for (tactic, rules) in by(entries, |entry| entry.tactics) {
+    for (tactic, rules) in by(entries, |entry| &entry.meta.tactics) {
         writeln!(out, "{tactic:<22} {:>5}", rules.len())?;
     }
     writeln!(out, "\n{:<22} {:>5}  FOR EXAMPLE", "TECHNIQUE", "RULES")?;
-    for (technique, rules) in by(entries, |entry| entry.techniques) {
+    for (technique, rules) in by(entries, |entry| &entry.meta.techniques) {
         writeln!(out, "{technique:<22} {:>5}  {}", rules.len(), rules[0])?;
     }
     writeln!(out, "\n{} rules, {} of the field's 135 ideas", entries.len(), ideas(entries).len())
@@ -68,13 +68,13 @@ fn document(entries: &[Entry<'_>]) -> serde_json::Value {
     json!({
         "rules": entries.len(),
         "ideas": ideas(entries),
-        "tactics": by(entries, |entry| entry.tactics),
-        "techniques": by(entries, |entry| entry.techniques),
+        "tactics": by(entries, |entry| &entry.meta.tactics),
+        "techniques": by(entries, |entry| &entry.meta.techniques),
     })
 }
 
 fn navigator(entries: &[Entry<'_>]) -> serde_json::Value {
-    let techniques: Vec<_> = by(entries, |entry| entry.techniques)
+    let techniques: Vec<_> = by(entries, |entry| &entry.meta.techniques)
         .into_iter()
         .map(|(technique, rules)| json!({"techniqueID": technique, "score": rules.len(), "comment": rules.join("\n")}))
         .collect();

@@ -57,8 +57,9 @@ impl List {
 }
 
 fn matches(entry: &Entry<'_>, word: &str) -> bool {
-    let texts = [entry.id, entry.name.unwrap_or_default(), entry.title].into_iter();
-    let lists = entry.tactics.iter().chain(entry.techniques).map(String::as_str);
+    let meta = entry.meta;
+    let texts = [meta.id.as_str(), meta.name.as_deref().unwrap_or_default(), &meta.title].into_iter();
+    let lists = meta.tactics.iter().chain(&meta.techniques).map(String::as_str);
     texts.chain(lists).any(|text| text.to_lowercase().contains(word))
 }
 
@@ -72,24 +73,30 @@ fn table(out: &mut impl std::io::Write, shown: &[Entry<'_>], wide: bool) -> std:
         if wide { "ID                                    " } else { "" }
     )?;
     for entry in shown {
-        let id = if wide { format!("{:<36}  ", entry.id) } else { String::new() };
-        let technique = entry.techniques.first().map_or("", String::as_str);
-        writeln!(out, "{:<13}  {:<8}  {technique:<11}  {id}{}", entry.level.name(), entry.origin.name(), entry.title)?;
+        let id = if wide { format!("{:<36}  ", entry.meta.id) } else { String::new() };
+        let technique = entry.meta.techniques.first().map_or("", String::as_str);
+        writeln!(
+            out,
+            "{:<13}  {:<8}  {technique:<11}  {id}{}",
+            entry.meta.level.name(),
+            entry.meta.origin.name(),
+            entry.title
+        )?;
     }
     writeln!(out, "\n{} rules", shown.len())
 }
 
 fn object(entry: &Entry<'_>) -> serde_json::Value {
     json!({
-        "id": entry.id,
-        "name": entry.name,
+        "id": entry.meta.id,
+        "name": entry.meta.name,
         "title": entry.title,
-        "level": entry.level.name(),
-        "source": entry.origin.name(),
+        "level": entry.meta.level.name(),
+        "source": entry.meta.origin.name(),
         "kind": match entry.kind { Kind::Rule(_) => "rule", Kind::Correlation(_) => "correlation" },
-        "techniques": entry.techniques,
-        "tactics": entry.tactics,
-        "matrix": entry.extension.matrix,
-        "file": entry.file,
+        "techniques": entry.meta.techniques,
+        "tactics": entry.meta.tactics,
+        "matrix": entry.meta.extension.matrix,
+        "file": entry.meta.file,
     })
 }

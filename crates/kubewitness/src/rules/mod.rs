@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use rule::{Dictionary, RuleSet, Source};
+use rule::{Dictionary, Meta, RuleSet, Source};
 
 use crate::rulesets::Choice;
 
@@ -55,25 +55,21 @@ impl Rules {
 
 /// A rule or a correlation, as far as they say the same things.
 struct Entry<'s> {
-    id: &'s str,
-    name: Option<&'s str>,
+    meta: &'s Meta,
+    /// Title and description, in the reader's language once they are translated.
     title: &'s str,
     description: &'s str,
-    level: rule::Level,
-    origin: rule::Origin,
-    techniques: &'s [String],
-    tactics: &'s [String],
-    false_positives: &'s [String],
-    references: &'s [String],
-    extension: &'s rule::Extension,
-    file: &'s str,
     kind: Kind<'s>,
 }
 
 impl<'s> Entry<'s> {
+    fn of(meta: &'s Meta, kind: Kind<'s>) -> Self {
+        Self { meta, title: &meta.title, description: &meta.description, kind }
+    }
+
     /// Title and description in another language, if there is a translation.
     fn translate(&mut self, dictionary: Option<&'s Dictionary>) {
-        if let Some(told) = dictionary.and_then(|dictionary| dictionary.rule(self.id)) {
+        if let Some(told) = dictionary.and_then(|dictionary| dictionary.rule(&self.meta.id)) {
             (self.title, self.description) = (&told.title, &told.description);
         }
     }
@@ -87,55 +83,28 @@ enum Kind<'s> {
 
 /// Rules and correlations, the gravest first, then by title.
 fn entries(set: &RuleSet) -> Vec<Entry<'_>> {
-    let rules = set.rules().iter().map(|rule| Entry {
-        id: &rule.id,
-        name: rule.name.as_deref(),
-        title: &rule.title,
-        description: &rule.description,
-        level: rule.level,
-        origin: rule.origin,
-        techniques: &rule.techniques,
-        tactics: &rule.tactics,
-        false_positives: &rule.false_positives,
-        references: &rule.references,
-        extension: &rule.extension,
-        file: &rule.file,
-        kind: Kind::Rule(rule),
-    });
-    let correlations = set.correlations().iter().map(|correlation| {
-        let meta = &correlation.meta;
-        Entry {
-            id: &meta.id,
-            name: meta.name.as_deref(),
-            title: &meta.title,
-            description: &meta.description,
-            level: meta.level,
-            origin: meta.origin,
-            techniques: &meta.techniques,
-            tactics: &meta.tactics,
-            false_positives: &meta.false_positives,
-            references: &meta.references,
-            extension: &meta.extension,
-            file: &meta.file,
-            kind: Kind::Correlation(correlation),
-        }
-    });
+    let rules = set.rules().iter().map(|rule| Entry::of(&rule.meta, Kind::Rule(rule)));
+    let correlations = set.correlations().iter().map(|of| Entry::of(&of.meta, Kind::Correlation(of)));
     let mut entries: Vec<_> = rules.chain(correlations).collect();
-    entries.sort_by_key(|entry| (std::cmp::Reverse(entry.level), entry.title));
+    entries.sort_by_key(|entry| (std::cmp::Reverse(entry.meta.level), entry.title));
     entries
 }
 
 /// Finds an entry by id, name, title or the name of its file; the error names the nearest.
 fn find<'s>(set: &'s RuleSet, wanted: &str) -> anyhow::Result<Entry<'s>> {
     let is = |entry: &Entry<'_>| {
-        entry.id.eq_ignore_ascii_case(wanted) || entry.name == Some(wanted) || entry.title.eq_ignore_ascii_case(wanted)
+        entry.meta.id.eq_ignore_ascii_case(wanted)
+            || entry.meta.name.as_deref() == Some(wanted)
+            || entry.title.eq_ignore_ascii_case(wanted)
     };
     let mut all = entries(set);
-    let speaks_for_file = |entry: &Entry<'_>| stem(entry.file) == wanted && !entry.extension.tests.is_empty();
+    let speaks_for_file =
+        |entry: &Entry<'_>| stem(&entry.meta.file) == wanted && !entry.meta.extension.tests.is_empty();
     if let Some(at) = all.iter().position(is).or_else(|| all.iter().position(speaks_for_file)) {
         return Ok(all.swap_remove(at));
     }
-    let near = all.iter().flat_map(|entry| [entry.name, Some(entry.title), Some(stem(entry.file))]).flatten();
+    let names = |entry: &Entry<'s>| [entry.meta.name.as_deref(), Some(entry.title), Some(stem(&entry.meta.file))];
+    let near = all.iter().flat_map(names).flatten();
     let nearest = near.max_by(|a, b| strsim::jaro_winkler(a, wanted).total_cmp(&strsim::jaro_winkler(b, wanted)));
     match nearest {
         Some(nearest) => anyhow::bail!("no rule `{wanted}`; did you mean `{nearest}`?"),

@@ -33,8 +33,8 @@ impl Show {
         let set = compile(&self.rules)?;
         let entry = find(&set, &self.rule)?;
         let mut out = anstream::stdout().lock();
-        writeln!(out, "# {}", entry.file)?;
-        out.write_all(text_of(entry.file)?.as_bytes())?;
+        writeln!(out, "# {}", entry.meta.file)?;
+        out.write_all(text_of(&entry.meta.file)?.as_bytes())?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -59,7 +59,7 @@ struct Telling<'d> {
 
 impl Telling<'_> {
     fn tell(&self, out: &mut impl Write, set: &RuleSet, entry: &Entry<'_>) -> std::io::Result<()> {
-        let level = self.language.severity(detect::severity(entry.level));
+        let level = self.language.severity(detect::severity(entry.meta.level));
         writeln!(out, "{} [{level}]\n", entry.title)?;
         if !entry.description.trim().is_empty() {
             writeln!(out, "{}\n", entry.description.trim())?;
@@ -72,12 +72,12 @@ impl Telling<'_> {
             }
             Kind::Correlation(correlation) => self.correlation(out, correlation)?,
         }
-        self.section(out, ["ATT&CK:"; 3], entry.techniques)?;
-        let alarms: Vec<String> = entry.false_positives.iter().map(|alarm| self.phrase(alarm)).collect();
+        self.section(out, ["ATT&CK:"; 3], &entry.meta.techniques)?;
+        let alarms: Vec<String> = entry.meta.false_positives.iter().map(|alarm| self.phrase(alarm)).collect();
         self.section(out, ["What makes it a false alarm:", "可能是誤報的情形：", "可能是误报的情形："], &alarms)?;
-        self.containment(out, entry.extension.containment.trim())?;
-        self.section(out, ["References:", "參考資料：", "参考资料："], entry.references)?;
-        let problems = set.problems().iter().filter(|problem| problem.file == entry.file);
+        self.containment(out, entry.meta.extension.containment.trim())?;
+        self.section(out, ["References:", "參考資料：", "参考资料："], &entry.meta.references)?;
+        let problems = set.problems().iter().filter(|problem| problem.file == entry.meta.file);
         problems.into_iter().try_for_each(|problem| writeln!(out, "\n{problem}"))
     }
 

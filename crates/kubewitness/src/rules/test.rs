@@ -28,14 +28,18 @@ impl Test {
         let (mut passed, mut failed) = (0, 0);
         let mut out = anstream::stdout().lock();
         for entry in entries(&set) {
-            for test in &entry.extension.tests {
+            for test in &entry.meta.extension.tests {
                 let outcome = run_one(&set, &entry, test);
                 match &outcome {
                     Ok(()) => passed += 1,
                     Err(_) => failed += 1,
                 }
                 if let Err(reason) = outcome {
-                    writeln!(out, "FAIL {}:{}: {}: {}: {reason}", entry.file, test.place.line, entry.title, test.name)?;
+                    writeln!(
+                        out,
+                        "FAIL {}:{}: {}: {}: {reason}",
+                        entry.meta.file, test.place.line, entry.title, test.name
+                    )?;
                 } else if self.verbose {
                     writeln!(out, "ok   {}: {}", entry.title, test.name)?;
                 }
@@ -48,15 +52,15 @@ impl Test {
 
 /// Runs one test; the error says what went wrong.
 pub(super) fn run_one(set: &Arc<RuleSet>, entry: &Entry<'_>, test: &RuleTest) -> Result<(), String> {
-    let events: Vec<Event<'_>> = test
-        .events
+    let texts: Vec<String> = test.events().collect();
+    let events: Vec<Event<'_>> = texts
         .iter()
         .map(|text| Event::parse(text.as_bytes()).map_err(|error| format!("the event does not read: {error}")))
         .collect::<Result<_, _>>()?;
     let found = match (entry.kind, events.as_slice()) {
         // One event shows whether the condition holds; whether it is news takes several.
         (Kind::Rule(rule), [event]) => matches(set, rule, event),
-        _ => detects(set, entry.id, &events),
+        _ => detects(set, &entry.meta.id, &events),
     };
     match (test.expected, found) {
         (Expected::Match, false) => Err("it should match and does not".to_owned()),
@@ -91,7 +95,7 @@ mod tests {
         let set = Arc::new(RuleSet::compile(rule::load_builtin(), rule::Options::default()));
         let mut failures = Vec::new();
         for entry in entries(&set) {
-            for test in &entry.extension.tests {
+            for test in &entry.meta.extension.tests {
                 if let Err(reason) = run_one(&set, &entry, test) {
                     failures.push(format!("{}: {}: {reason}", entry.title, test.name));
                 }

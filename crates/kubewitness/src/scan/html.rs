@@ -132,7 +132,7 @@ fn why(out: &mut impl Write, report: &Report, story: &Story) -> io::Result<()> {
         }
         told.push(&finding.rule.id);
         write!(out, "<li><b>{}</b> {}", safe(&finding.rule.title), safe(&finding.rule.description))?;
-        for because in &finding.why {
+        for because in finding.why.iter() {
             write!(
                 out,
                 "<br><code>{} {}</code> <span class=dim>{}</span>",
@@ -141,7 +141,7 @@ fn why(out: &mut impl Write, report: &Report, story: &Story) -> io::Result<()> {
                 safe(&because.value)
             )?;
         }
-        for false_positive in &finding.false_positives {
+        for false_positive in finding.false_positives.iter() {
             write!(out, "<br><i>{false_alarm}</i> {}", safe(false_positive))?;
         }
         writeln!(out, "</li>")?;

@@ -21,6 +21,9 @@ use crate::rulesets::Choice;
 /// Findings that stories and reports are told from; more are counted, and NDJSON shows them all.
 const TOLD_FINDINGS_MAX: usize = 50_000;
 
+/// Bytes of findings that are written at once.
+const WRITE_BYTES: usize = 64 << 10;
+
 /// Look for attacks in audit logs
 ///
 /// Reads any form of Kubernetes audit log (lines, EventList, EKS, GKE, AKS, OpenShift, exports; also .gz and .zst), runs
@@ -134,6 +137,7 @@ struct Collector {
     gravest: Option<Severity>,
     times: Option<(i64, i64)>,
     written: io::Result<()>,
+    line: Vec<u8>,
     out: io::BufWriter<io::Stdout>,
 }
 
@@ -150,7 +154,8 @@ impl Collector {
             gravest: None,
             times: None,
             written: Ok(()),
-            out: io::BufWriter::new(io::stdout()),
+            line: Vec::new(),
+            out: io::BufWriter::with_capacity(WRITE_BYTES, io::stdout()),
         }
     }
 
@@ -169,7 +174,7 @@ impl Collector {
             self.gravest = self.gravest.max(Some(finding.severity));
             if self.output == Output::Ndjson {
                 if self.written.is_ok() {
-                    self.written = write_line(&mut self.out, &finding);
+                    self.written = write_line(&mut self.out, &mut self.line, &finding);
                 }
             } else if self.kept.len() < TOLD_FINDINGS_MAX {
                 self.kept.push(finding);
@@ -209,9 +214,12 @@ impl Collector {
     }
 }
 
-fn write_line(out: &mut impl Write, finding: &Finding) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, finding)?;
-    out.write_all(b"\n")
+/// Writes a finding as one line. `line` is memory that is kept: what is written in many small parts is gathered there.
+fn write_line(out: &mut impl Write, line: &mut Vec<u8>, finding: &Finding) -> io::Result<()> {
+    line.clear();
+    serde_json::to_writer(&mut *line, finding)?;
+    line.push(b'\n');
+    out.write_all(line)
 }
 
 /// How often each rule fired, the gravest and most frequent first.

@@ -36,7 +36,7 @@ fn rule(finding: &Finding) -> Value {
             description => description,
         }},
         "defaultConfiguration": {"level": level(finding.severity)},
-        "properties": {"tags": finding.techniques, "security-severity": score(finding.severity)},
+        "properties": {"tags": *finding.techniques, "security-severity": score(finding.severity)},
     })
 }
 

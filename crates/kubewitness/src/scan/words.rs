@@ -1,6 +1,7 @@
 //! What the reports say besides the findings, in each language.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use finding::{Finding, Language, Severity};
 use rule::{Dictionary, RuleSet};
@@ -15,14 +16,14 @@ pub(super) fn translated(mut findings: Vec<Finding>, language: Language, rules: 
     let advice = containment(rules);
     for finding in &mut findings {
         if let Some(translation) = dictionary.rule(&finding.rule.id) {
-            finding.rule.title.clone_from(&translation.title);
-            finding.rule.description.clone_from(&translation.description);
+            let rule = Arc::make_mut(&mut finding.rule);
+            rule.title.clone_from(&translation.title);
+            rule.description.clone_from(&translation.description);
         }
-        for alarm in &mut finding.false_positives {
-            *alarm = dictionary.phrase(alarm).to_owned();
-        }
-        for because in &mut finding.why {
-            because.condition = dictionary.condition(&because.condition);
+        finding.false_positives =
+            finding.false_positives.iter().map(|alarm| dictionary.phrase(alarm).to_owned()).collect();
+        for because in Arc::make_mut(&mut finding.why) {
+            because.condition = dictionary.condition(&because.condition).into();
         }
         if let Some(template) = advice.get(finding.rule.id.as_str()) {
             finding.containment = finding.fill(&dictionary.containment(template.trim()));
@@ -34,7 +35,7 @@ pub(super) fn translated(mut findings: Vec<Finding>, language: Language, rules: 
 
 /// Containment advice by rule, before its placeholders are filled.
 fn containment(rules: &RuleSet) -> HashMap<&str, &str> {
-    let of_rules = rules.rules().iter().map(|rule| (&rule.id, &rule.extension));
+    let of_rules = rules.rules().iter().map(|rule| (&rule.meta.id, &rule.meta.extension));
     let of_correlations = rules.correlations().iter().map(|of| (&of.meta.id, &of.meta.extension));
     of_rules.chain(of_correlations).map(|(id, extension)| (id.as_str(), extension.containment.as_str())).collect()
 }

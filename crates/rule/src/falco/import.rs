@@ -69,15 +69,15 @@ fn written(raw: &RawRule, rule: &Rule, resolver: &Resolver<'_>) -> Result<Import
     let mut yaml = format!("# Imported from Falco rules: {}, line {}.\n", file_name(&raw.file), raw.place.line);
     changes.iter().for_each(|change| yaml.push_str(&format!("# {}\n", one_line(change))));
     yaml.push_str(&format!("title: {}\nid: {}\nname: {name}\nstatus: test\n", quoted(&raw.name), id(&raw.name)));
-    yaml.push_str(&format!("description: {}\n", quoted(&one_line(&rule.description))));
-    let tags = rule.tactics.iter().cloned().chain(rule.techniques.iter().map(|id| id.to_lowercase()));
+    yaml.push_str(&format!("description: {}\n", quoted(&one_line(&rule.meta.description))));
+    let tags = rule.meta.tactics.iter().cloned().chain(rule.meta.techniques.iter().map(|id| id.to_lowercase()));
     let tags: Vec<String> = tags.map(|tag| format!("  - attack.{tag}\n")).collect();
     if !tags.is_empty() {
         yaml.push_str(&format!("tags:\n{}", tags.concat()));
     }
     yaml.push_str("logsource:\n  product: kubernetes\n  service: audit\ndetection:\n");
     yaml.push_str(&detection.to_yaml());
-    yaml.push_str(&format!("level: {}\n", rule.level.name()));
+    yaml.push_str(&format!("level: {}\n", rule.meta.level.name()));
     Ok(ImportedRule { title: raw.name.clone(), name, changes, yaml })
 }
 
@@ -98,7 +98,7 @@ fn changes(raw: &RawRule, rule: &Rule, resolver: &Resolver<'_>) -> Vec<String> {
     changes.push("Values are compared with `cased`, since Falco tells upper from lower case.".to_owned());
     let priority = rule.priority().map_or("", |priority| priority.name());
     if !Level::ALL.iter().any(|level| level.name().eq_ignore_ascii_case(priority)) {
-        changes.push(format!("Its priority {priority} is the level {} here.", rule.level.name()));
+        changes.push(format!("Its priority {priority} is the level {} here.", rule.meta.level.name()));
     }
     changes.push(format!("A finding tells its own story; the output was: {}", raw.output.text));
     changes

@@ -10,7 +10,7 @@ use crate::condition::Condition;
 use crate::extension::Extension;
 use crate::needs;
 use crate::problem::{Fault, Problem, Severity};
-use crate::rule::{self, Flavour, Loaded, Origin, Priority, Rule};
+use crate::rule::{self, Flavour, Loaded, Meta, Origin, Priority, Rule};
 
 /// Most tests of one condition after its macros are put in.
 const TESTS_MAX: usize = 50_000;
@@ -152,8 +152,7 @@ impl<'c> Resolver<'c> {
             return Err(in_file(fault, &raw.priority.file));
         };
         let (techniques, tactics) = techniques(&raw.tags);
-        let extension = Extension::default();
-        Ok(Rule {
+        let meta = Meta {
             id: raw.name.clone(),
             name: None,
             title: raw.name.clone(),
@@ -170,11 +169,10 @@ impl<'c> Resolver<'c> {
             tactics,
             references: Vec::new(),
             false_positives: Vec::new(),
-            flavour: Flavour::Falco { priority, output, source: raw.source.clone(), enabled: raw.enabled },
-            needs: needs::of(&condition, &extension),
-            extension,
-            condition,
-        })
+            extension: Extension::default(),
+        };
+        let flavour = Flavour::Falco { priority, output, source: raw.source.clone(), enabled: raw.enabled };
+        Ok(Rule { flavour, needs: needs::of(&condition, &meta.extension), meta, condition })
     }
 
     fn condition(&self, raw: &RawRule) -> Result<Condition, Fault> {

@@ -29,6 +29,11 @@ impl Row {
         KNOWN[usize::from(self.0)].0
     }
 
+    /// What of `path`, which lies in it, is left.
+    pub(crate) fn rest(self, path: &str) -> &str {
+        path[self.path().len()..].trim_start_matches('.')
+    }
+
     /// The value in `event`.
     pub(crate) fn read<'e>(self, event: &Event<'e>) -> Option<Json<'e>> {
         KNOWN[usize::from(self.0)].1(event)

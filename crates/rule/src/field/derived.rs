@@ -141,9 +141,11 @@ const AUDIT_ID_BYTES_LOGGED: usize = 64;
 
 /// The form of the audit id; nothing if there is none.
 pub(super) fn audit_id_form(event: &Event<'_>) -> &'static str {
+    if event.audit_id.and_then(Json::inner).is_some_and(is_random) {
+        return "random";
+    }
     match event.audit_id() {
         id if id.is_empty() => "",
-        id if is_random(id.as_bytes()) => "random",
         id if id.len() > AUDIT_ID_BYTES_LOGGED => "long",
         _ => "chosen",
     }
@@ -151,14 +153,10 @@ pub(super) fn audit_id_form(event: &Event<'_>) -> &'static str {
 
 /// A UUID of version 4 as Go writes it (RFC 9562, section 5.4).
 fn is_random(id: &[u8]) -> bool {
-    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    let fits = |(at, byte): (usize, &u8)| match at {
-        8 | 13 | 18 | 23 => *byte == b'-',
-        14 => *byte == b'4',
-        19 => matches!(byte, b'8' | b'9' | b'a' | b'b'),
-        _ => is_hex(byte),
-    };
-    id.len() == 36 && id.iter().enumerate().all(fits)
+    let Ok(id) = <&[u8; 36]>::try_from(id) else { return false };
+    let dashes = [8, 13, 18, 23].iter().all(|at| id[*at] == b'-');
+    let digits = id.iter().filter(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count();
+    dashes && digits == 32 && id[14] == b'4' && matches!(id[19], b'8' | b'9' | b'a' | b'b')
 }
 
 fn truth(holds: bool) -> Cow<'static, str> {

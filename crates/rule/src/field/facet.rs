@@ -12,6 +12,8 @@ use super::{Derived, Field, Part, Root, is_hidden};
 pub(crate) enum Facet {
     /// Who, as whom, with which program.
     Subject,
+    /// By which credential: what the authenticator says besides.
+    Credential,
     /// What is done to which kind of object, and with what success.
     Action,
     /// The namespace.
@@ -20,6 +22,8 @@ pub(crate) enum Facet {
     Address,
     /// The request URI, of which requests that repeat themselves have the same.
     Uri,
+    /// What the API server noted; requests that are allowed for the same reason have the same.
+    Annotations,
     /// That there is no request body.
     Request,
     /// That there is no response body.
@@ -32,12 +36,14 @@ pub(crate) enum Facet {
 
 impl Facet {
     /// Those whose fields may be decided once for many events.
-    pub(crate) const REMEMBERED: [Facet; 8] = [
+    pub(crate) const REMEMBERED: [Facet; 10] = [
         Self::Subject,
+        Self::Credential,
         Self::Action,
         Self::Namespace,
         Self::Address,
         Self::Uri,
+        Self::Annotations,
         Self::Request,
         Self::Response,
         Self::Bodies,
@@ -55,7 +61,7 @@ impl Facet {
 
     /// Whether it is known for every event.
     pub(crate) fn is_always_known(self) -> bool {
-        matches!(self, Self::Subject | Self::Action | Self::Namespace | Self::Address | Self::Uri)
+        !matches!(self, Self::Request | Self::Response | Self::Bodies | Self::Rest)
     }
 
     /// What decides a path from the top of the event.
@@ -70,7 +76,9 @@ impl Facet {
             "objectRef.namespace" => Self::Namespace,
             "sourceIPs" => Self::Address,
             "requestURI" => Self::Uri,
+            _ if path.starts_with("user.extra.") => Self::Credential,
             _ => match path.split('.').next() {
+                Some("annotations") => Self::Annotations,
                 Some("requestObject") => Self::Request,
                 Some("responseObject") => Self::Response,
                 _ => Self::Rest,
@@ -87,6 +95,11 @@ impl Facet {
             Self::Namespace => write(event.object_ref.and_then(|object| object.namespace), key),
             Self::Address => write(event.source_ips, key),
             Self::Uri => write(event.request_uri, key),
+            Self::Credential => {
+                key.push(is_hidden(event, Part::Identity).into());
+                write(event.user.extra, key);
+            }
+            Self::Annotations => write(event.annotations, key),
             Self::Request if event.request_object.is_some() => return false,
             Self::Response if event.response_object.is_some() => return false,
             Self::Bodies if event.request_object.is_some() || event.response_object.is_some() => return false,

@@ -103,8 +103,9 @@ impl<'a> Value<'a> {
 pub struct FieldPath {
     name: Box<str>,
     field: Field,
-    /// Where the event has a place for it.
-    row: Option<Row>,
+    /// Where the event has a place for it or for what it lies in, and the path from there.
+    row: Option<(Row, Box<str>)>,
+    facet: Facet,
 }
 
 impl FieldPath {
@@ -115,15 +116,19 @@ impl FieldPath {
             None => Field::named(name),
         };
         let row = match &field {
-            Field::Path(Root::Event, path) => Row::of(path),
+            Field::Path(Root::Event, path) => Row::above(path).map(|row| (row, row.rest(path).into())),
             _ => None,
         };
-        Self { name: name.into(), field, row }
+        Self { name: name.into(), facet: field.facet(), field, row }
     }
 
     /// The name as given.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn facet(&self) -> Facet {
+        self.facet
     }
 
     /// The field it names.
@@ -134,8 +139,8 @@ impl FieldPath {
     /// Calls `found` with every value in `event`, as text. Null counts as none.
     pub fn each_value<'a>(&self, event: &Event<'a>, found: &mut dyn FnMut(Cow<'a, str>)) {
         let mut show = |value: Value<'a>| found(value.display());
-        match self.row {
-            Some(row) => row.read(event).into_iter().for_each(|json| walk::walk(json, "", &mut show)),
+        match &self.row {
+            Some((row, rest)) => row.read(event).into_iter().for_each(|json| walk::walk(json, rest, &mut show)),
             None => walk_values(event, &self.field, &mut show),
         }
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use audit::{Event, Json, JsonKind};
+use smallvec::SmallVec;
 
 use super::{Field, Root, Row, Value, pod};
 
@@ -27,7 +28,7 @@ pub(crate) fn walk_values<'a>(event: &Event<'a>, field: &Field, found: &mut dyn 
 fn walk_event<'a>(event: &Event<'a>, path: &str, found: &mut dyn FnMut(Value<'a>)) {
     let Some(row) = Row::above(path) else { return walk(event.json, path, found) };
     if let Some(json) = row.read(event) {
-        walk(json, path[row.path().len()..].trim_start_matches('.'), found);
+        walk(json, row.rest(path), found);
     }
 }
 
@@ -63,15 +64,38 @@ fn walk_below<'a>(json: Json<'a>, path: &str, arrays: usize, found: &mut dyn FnM
             }
         }
         JsonKind::Object if !path.is_empty() => {
-            for (end, _) in path.match_indices('.').chain([(path.len(), "")]) {
-                if let Some(value) = json.get(&path[..end]) {
-                    walk(value, path.get(end + 1..).unwrap_or(""), found);
-                }
+            for (end, value) in &readings(json, path) {
+                walk(*value, path.get(end + 1..).unwrap_or(""), found);
             }
         }
         _ if path.is_empty() => found(Value::Json(json)),
         _ => {}
     }
+}
+
+/// The members whose keys `path` starts with, each with the length of its key, the shortest first. Of duplicate keys the
+/// last one counts.
+fn readings<'a>(json: Json<'a>, path: &str) -> SmallVec<[(usize, Json<'a>); 2]> {
+    let mut readings = SmallVec::<[(usize, Json<'a>); 2]>::new();
+    for (key, value) in json.members() {
+        let Some(end) = leads(key, path) else { continue };
+        match readings.binary_search_by_key(&end, |(end, _)| *end) {
+            Ok(at) => readings[at].1 = value,
+            Err(at) => readings.insert(at, (end, value)),
+        }
+    }
+    readings
+}
+
+/// The length of `key` if `path` is it or goes on after it with a dot.
+fn leads(key: Json<'_>, path: &str) -> Option<usize> {
+    let written = key.inner()?;
+    // Keys are hardly ever written with escapes, and most differ in the first byte.
+    if written.first().is_some_and(|first| *first != b'\\' && Some(first) != path.as_bytes().first()) {
+        return None;
+    }
+    let key = key.text()?;
+    path.strip_prefix(&*key).filter(|rest| rest.is_empty() || rest.starts_with('.')).map(|_| key.len())
 }
 
 /// The text as it stands, and each string that is written with escapes, decoded.

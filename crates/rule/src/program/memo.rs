@@ -4,6 +4,7 @@
 //! one [`Facet`] that pass the same tests are one [`Class`]; most traffic has a few hundred. The classes of an event
 //! decide most rules, and what they leave of the others is an [`Outcome`]: conditions on what differs from event to event.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use audit::Event;
@@ -17,6 +18,7 @@ use super::session::Scratch;
 use super::tests::{GroupId, TestId};
 use crate::condition::{Sense, Truth};
 use crate::field::Facet;
+use crate::likeness::Likeness;
 
 /// Bytes of classes and outcomes that one matcher remembers, about. Beyond it everything is forgotten and worked out anew
 /// as it comes: traffic of ever new kinds costs time, not memory.
@@ -48,6 +50,14 @@ struct ClassId(u32);
 impl ClassId {
     /// The facet must be read from each event.
     const OPEN: ClassId = ClassId(u32::MAX);
+}
+
+/// What is remembered of the values of one facet.
+#[derive(Debug, Clone, Copy)]
+struct Remembered {
+    class: ClassId,
+    /// Stands for these values, and for no others ever.
+    number: NonZeroU64,
 }
 
 /// Place of an outcome.
@@ -85,7 +95,7 @@ impl Outcome {
 /// Everything that one matcher remembers.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
-    keys: [HashMap<Box<[u8]>, ClassId>; Facet::REMEMBERED.len()],
+    keys: [HashMap<Box<[u8]>, Remembered>; Facet::REMEMBERED.len()],
     classes: Vec<Arc<Class>>,
     by_class: HashMap<(Facet, Arc<Class>), ClassId>,
     outcomes: Vec<Outcome>,
@@ -99,6 +109,10 @@ pub(crate) struct Memo {
     bytes: usize,
     /// The key at hand.
     key: Vec<u8>,
+    /// Numbers that were given out.
+    numbers: u64,
+    /// Those of the event at hand.
+    likeness: Likeness,
     known: Known,
 }
 
@@ -117,20 +131,33 @@ impl Memo {
 
     /// What the classes of `event` leave to be asked.
     pub(crate) fn outcome(&mut self, program: &Program, event: &Event<'_>, scratch: &mut Scratch) -> OutcomeId {
+        self.likeness = Likeness::default();
         match self.recall(program, event) {
             Some(outcome) => outcome,
             None => self.learn(program, event, scratch),
         }
     }
 
+    /// What is known of the event whose outcome was asked last.
+    pub(crate) fn likeness(&self) -> Likeness {
+        self.likeness
+    }
+
     fn recall(&mut self, program: &Program, event: &Event<'_>) -> Option<OutcomeId> {
         let mut classes = [ClassId::OPEN; Facet::REMEMBERED.len()];
         for facet in Facet::REMEMBERED {
             if self.write_key(facet, program, event) {
-                classes[facet as usize] = *self.keys[facet as usize].get(&*self.key)?;
+                classes[facet as usize] = self.recall_class(facet)?;
             }
         }
         self.by_classes.get(&classes).copied()
+    }
+
+    /// The class of the key at hand, if it is remembered.
+    fn recall_class(&mut self, facet: Facet) -> Option<ClassId> {
+        let known = self.keys[facet as usize].get(&*self.key)?;
+        self.likeness.set(facet, known.number);
+        Some(known.class)
     }
 
     /// Writes the key of a facet; `false` if it must be read from each event.
@@ -141,7 +168,7 @@ impl Memo {
 
     fn learn(&mut self, program: &Program, event: &Event<'_>, scratch: &mut Scratch) -> OutcomeId {
         if self.bytes + self.nodes.bytes() + self.conjuncts.bytes() > REMEMBERED_BYTES_MAX {
-            *self = Self::default();
+            *self = Self { numbers: self.numbers, ..Self::default() };
         }
         let mut classes = [ClassId::OPEN; Facet::REMEMBERED.len()];
         scratch.begin(program, event, |session| {
@@ -149,8 +176,8 @@ impl Memo {
                 if !self.write_key(facet, program, event) {
                     continue;
                 }
-                classes[facet as usize] = match self.keys[facet as usize].get(&*self.key) {
-                    Some(class) => *class,
+                classes[facet as usize] = match self.recall_class(facet) {
+                    Some(class) => class,
                     None => self.remember(facet, session.classify(program.facet_tests(facet))),
                 };
             }
@@ -184,8 +211,11 @@ impl Memo {
                 keys.clear();
                 *bytes = 0;
             }
-            *bytes += self.key.len() + 2 * size_of::<(Box<[u8]>, ClassId)>();
-            keys.insert(self.key.as_slice().into(), id);
+            *bytes += self.key.len() + 2 * size_of::<(Box<[u8]>, Remembered)>();
+            self.numbers += 1;
+            let number = NonZeroU64::MIN.saturating_add(self.numbers);
+            keys.insert(self.key.as_slice().into(), Remembered { class: id, number });
+            self.likeness.set(facet, number);
         }
         id
     }

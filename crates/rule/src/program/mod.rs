@@ -17,6 +17,7 @@ mod tests;
 use audit::Event;
 
 use crate::field::Facet;
+use crate::likeness::Likeness;
 use crate::rule::Rule;
 use crate::set::Stages;
 
@@ -47,11 +48,11 @@ pub(crate) struct Program {
 
 impl Program {
     /// Compiles `rules`, each with the stages at which it is evaluated. Rules that are never evaluated never match.
-    pub(crate) fn compile(rules: &[Rule], stages: impl Fn(usize) -> Stages) -> Self {
+    pub(crate) fn compile(rules: &[Rule], stages: &[Stages]) -> Self {
         let mut builder = Builder::default();
         let mut wholes = vec![NodeId::NEVER; rules.len()];
         for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.is_evaluated()) {
-            wholes[at] = builder.rule(&rule.condition, stages(at));
+            wholes[at] = builder.rule(&rule.condition, stages[at]);
         }
         let Builder { fields, mut tests, nodes } = builder;
         tests.finish();
@@ -107,6 +108,11 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
+    /// What is known of the event that was run last.
+    pub(crate) fn likeness(&self) -> Likeness {
+        self.memo.likeness()
+    }
+
     /// Puts the rules that `event` satisfies into `found`, in no order. The program must always be the same.
     pub(crate) fn run(&mut self, program: &Program, event: &Event<'_>, found: &mut Vec<u32>) {
         let Self { memo, scratch } = self;

@@ -163,7 +163,7 @@ impl Session<'_, '_, '_, '_> {
         let every = matches!(predicate.test, Test::AllWithin(_) | Test::Every(_));
         let mut passes = every && has_value;
         while let Some(value) = self.reading.next(&mut values) {
-            if naive::value_passes(&predicate.test, &value) != every {
+            if naive::value_passes(&predicate.test, &value.display()) != every {
                 passes = !every;
                 break;
             }

@@ -10,11 +10,11 @@ use crate::node::{Node, Value};
 use crate::problem::{Fault, Place};
 
 use super::modifier::{Comparison, Links, Modifiers, Rewriting};
-use super::{Placeholders, mapping, text};
+use super::{Given, Regexes, mapping, text};
 
 /// What the reading of selections needs and reports.
 pub(super) struct Reading<'r> {
-    pub(super) placeholders: &'r Placeholders,
+    pub(super) given: Given<'r>,
     /// Whether the rule is about Kubernetes audit events, so that field names can be checked.
     pub(super) audit: bool,
     pub(super) faults: &'r mut Vec<Fault>,
@@ -69,7 +69,7 @@ impl Reading<'_> {
         let condition = match &value.value {
             Value::Map(_) => return Err(Fault::error(value.place, "a field is compared with values, not with a map")),
             Value::List(items) if items.is_empty() => return Err(Fault::error(value.place, "empty list of values")),
-            _ if modifiers.links == Links::Within => within(field, modifiers, value)?,
+            _ if modifiers.links == Links::Within => self.within(field, modifiers, value)?,
             Value::List(items) => {
                 let tests: Result<Vec<_>, _> = items.iter().map(|item| self.value(field, modifiers, item)).collect();
                 match modifiers.links {
@@ -133,20 +133,43 @@ impl Reading<'_> {
     /// The tests of one text, which placeholders and encodings may turn into several.
     fn texts(&mut self, field: &Field, modifiers: &Modifiers, text: &str, place: Place) -> Result<Condition, Fault> {
         let expanded = if modifiers.expands {
-            text::expand(text, self.placeholders).map_err(|name| {
+            text::expand(text, self.given.placeholders).map_err(|name| {
                 let fault = Fault::error(place, format!("placeholder `%{name}%` has no value"));
-                fault.nearest(&name, self.placeholders.keys().map(String::as_str))
+                fault.nearest(&name, self.given.placeholders.keys().map(String::as_str))
             })?
         } else {
             vec![text.to_owned()]
         };
         let mut tests = Vec::new();
         for text in expanded {
-            for test in text_tests(modifiers, &text, place)? {
+            for test in text_tests(modifiers, &text, place, self.given.regexes)? {
                 tests.push(self.shimmed(Predicate { field: field.clone(), test }, place));
             }
         }
         Ok(Condition::any(tests))
+    }
+
+    /// The test that every value of the field is one of these.
+    fn within(&self, field: &Field, modifiers: &Modifiers, value: &Node) -> Result<Condition, Fault> {
+        let items = if value.is_scalar() { std::slice::from_ref(value) } else { value.items() };
+        let mut tests = Vec::new();
+        for item in items {
+            let text = item.text().ok_or_else(|| Fault::error(item.place, "`within` takes texts"))?;
+            tests.extend(text_tests(modifiers, text, item.place, self.given.regexes)?);
+        }
+        let exact = |test: &Test| match test {
+            Test::Text(Case::Exact, Pattern::Exact(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let test = match tests.iter().map(exact).collect::<Option<Vec<_>>>() {
+            Some(mut texts) => {
+                texts.sort_unstable();
+                texts.dedup();
+                Test::AllWithin(texts)
+            }
+            None => Test::Every(Box::new(Test::AnyOf(tests))),
+        };
+        Ok(Condition::Test(Predicate { field: field.clone(), test }))
     }
 
     fn shimmed(&mut self, predicate: Predicate, place: Place) -> Condition {
@@ -158,29 +181,6 @@ impl Reading<'_> {
             None => Condition::Test(predicate),
         }
     }
-}
-
-/// The test that every value of the field is one of these.
-fn within(field: &Field, modifiers: &Modifiers, value: &Node) -> Result<Condition, Fault> {
-    let items = if value.is_scalar() { std::slice::from_ref(value) } else { value.items() };
-    let mut tests = Vec::new();
-    for item in items {
-        let text = item.text().ok_or_else(|| Fault::error(item.place, "`within` takes texts"))?;
-        tests.extend(text_tests(modifiers, text, item.place)?);
-    }
-    let exact = |test: &Test| match test {
-        Test::Text(Case::Exact, Pattern::Exact(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let test = match tests.iter().map(exact).collect::<Option<Vec<_>>>() {
-        Some(mut texts) => {
-            texts.sort_unstable();
-            texts.dedup();
-            Test::AllWithin(texts)
-        }
-        None => Test::Every(Box::new(Test::AnyOf(tests))),
-    };
-    Ok(Condition::Test(Predicate { field: field.clone(), test }))
 }
 
 fn keyword_modifiers(links: Links) -> Modifiers {
@@ -210,9 +210,9 @@ fn number(text: &str, place: Place) -> Result<Float, Fault> {
     text.parse().map(Float).map_err(|_| Fault::error(place, format!("`{text}` is no number")))
 }
 
-fn text_tests(modifiers: &Modifiers, text: &str, place: Place) -> Result<Vec<Test>, Fault> {
+fn text_tests(modifiers: &Modifiers, text: &str, place: Place, regexes: Regexes) -> Result<Vec<Test>, Fault> {
     match modifiers.comparison {
-        Comparison::Regex => Ok(vec![regex(text, &modifiers.flags, place)?]),
+        Comparison::Regex => Ok(vec![regex(text, &modifiers.flags, place, regexes)?]),
         Comparison::Cidr => Ok(vec![Test::Network(vec![network(text, place)?])]),
         _ => {
             let texts = rewritten(text::pieces(text), &modifiers.rewritings, place)?;
@@ -265,8 +265,11 @@ fn pattern_test(mut pieces: Vec<Piece>, modifiers: &Modifiers) -> Test {
     }
 }
 
-fn regex(text: &str, flags: &str, place: Place) -> Result<Test, Fault> {
+fn regex(text: &str, flags: &str, place: Place, regexes: Regexes) -> Result<Test, Fault> {
     let text = if flags.is_empty() { text.to_owned() } else { format!("(?{flags}){text}") };
+    if regexes == Regexes::Sound {
+        return Ok(Test::Regex(Expression::deferred(&text)));
+    }
     Expression::new(&text).map(Test::Regex).map_err(|error| {
         let what = match error {
             regex::Error::CompiledTooBig(_) => "regular expression is larger than the limit".to_owned(),

@@ -10,7 +10,7 @@ use crate::problem::{Fault, Severity};
 use crate::rule::{self, Filter, Flavour, Level, Loaded, LogSource, Meta, Origin, Rule};
 
 use super::detection::Reading;
-use super::{Placeholders, correlation, expression};
+use super::{Given, correlation, expression};
 
 /// Longest title, in characters, as the schema has it.
 const TITLE_MAX: usize = 256;
@@ -46,8 +46,8 @@ const KEYS: [&str; 24] = [
 ];
 
 /// Loads one document. Faults that are errors mean that it was left out.
-pub(super) fn load(node: &Node, file: &str, placeholders: &Placeholders, loaded: &mut Loaded, faults: &mut Vec<Fault>) {
-    let mut document = Document { node, file, placeholders, faults };
+pub(super) fn load(node: &Node, file: &str, given: Given<'_>, loaded: &mut Loaded, faults: &mut Vec<Fault>) {
+    let mut document = Document { node, file, given, faults };
     if let Err(fault) = document.load(loaded) {
         faults.push(fault);
     }
@@ -56,7 +56,7 @@ pub(super) fn load(node: &Node, file: &str, placeholders: &Placeholders, loaded:
 pub(super) struct Document<'d> {
     pub(super) node: &'d Node,
     pub(super) file: &'d str,
-    pub(super) placeholders: &'d Placeholders,
+    pub(super) given: Given<'d>,
     pub(super) faults: &'d mut Vec<Fault>,
 }
 
@@ -140,28 +140,7 @@ impl<'d> Document<'d> {
         }
         let condition = self.detection(detection, &logsource)?;
         let needs = needs::of(&condition, &meta.extension);
-        Ok(Rule {
-            id: meta.id,
-            name: meta.name,
-            title: meta.title,
-            description: meta.description,
-            origin: meta.origin,
-            file: meta.file,
-            place: meta.place,
-            level: meta.level,
-            status: meta.status,
-            author: meta.author,
-            license: meta.license,
-            tags: meta.tags,
-            techniques: meta.techniques,
-            tactics: meta.tactics,
-            references: meta.references,
-            false_positives: meta.false_positives,
-            flavour: Flavour::Sigma { logsource },
-            extension: meta.extension,
-            needs,
-            condition,
-        })
+        Ok(Rule { meta, flavour: Flavour::Sigma { logsource }, needs, condition })
     }
 
     fn filter(&mut self, meta: Meta) -> Result<Filter, Fault> {
@@ -188,7 +167,7 @@ impl<'d> Document<'d> {
         for (key, value) in block.entries() {
             let name = key.text().unwrap_or_default();
             if !matches!(name, "condition" | "timeframe" | "rules") {
-                let mut reading = Reading { placeholders: self.placeholders, audit, faults: self.faults };
+                let mut reading = Reading { given: self.given, audit, faults: self.faults };
                 selections.push((name.to_owned(), reading.selection(value)?));
             }
         }

@@ -1,0 +1,119 @@
+//! Values of fields as hashes, each worked out at most once an event however many rules remember it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
+
+use audit::Event;
+use hashbrown::HashMap;
+use rule::{FieldPath, Likeness};
+
+/// Hashes of values that are remembered beyond one event. Beyond it all are forgotten, and worked out as they come.
+const REMEMBERED_MAX: usize = 65_536;
+
+/// A field that something remembers values of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FieldId(usize);
+
+/// The fields whose values are remembered, and the hashes of those of the event at hand.
+#[derive(Debug, Default)]
+pub(crate) struct Values {
+    fields: Vec<FieldPath>,
+    by_field: HashMap<FieldPath, FieldId>,
+    /// By field, with the number of the event: what bears another number is stale.
+    hashes: Vec<(u64, u64)>,
+    now: u64,
+    likeness: Likeness,
+    /// By field, and by the number that stands for its values.
+    remembered: HashMap<(usize, NonZeroU64), u64>,
+}
+
+impl Values {
+    pub(crate) fn intern(&mut self, names: &[impl AsRef<str>]) -> Vec<FieldId> {
+        names.iter().map(|name| self.intern_one(name.as_ref())).collect()
+    }
+
+    fn intern_one(&mut self, name: &str) -> FieldId {
+        let Self { fields, by_field, hashes, .. } = self;
+        *by_field.entry(FieldPath::new(name)).or_insert_with_key(|path| {
+            fields.push(path.clone());
+            hashes.push((0, 0));
+            FieldId(fields.len() - 1)
+        })
+    }
+
+    /// The next event is at hand, of which so much is known.
+    pub(crate) fn begin(&mut self, likeness: Likeness) {
+        self.now += 1;
+        self.likeness = likeness;
+        if self.remembered.len() > REMEMBERED_MAX {
+            self.remembered.clear();
+        }
+    }
+
+    /// What tells apart the values of `fields` in `event`, which is at hand, and its cluster.
+    pub(crate) fn key(&mut self, cluster: &str, fields: &[FieldId], event: &Event<'_>) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        cluster.hash(&mut hasher);
+        fields.iter().for_each(|field| self.hash(*field, event).hash(&mut hasher));
+        hasher.finish()
+    }
+
+    /// The first value of a field, as a number.
+    pub(crate) fn number(&self, field: FieldId, event: &Event<'_>) -> Option<f64> {
+        rule::field_values(event, &self.fields[field.0]).first()?.parse().ok()
+    }
+
+    fn hash(&mut self, field: FieldId, event: &Event<'_>) -> u64 {
+        let (now, hash) = self.hashes[field.0];
+        if now == self.now {
+            return hash;
+        }
+        let path = &self.fields[field.0];
+        let hash = match self.likeness.of_field(path) {
+            Some(number) => *self.remembered.entry((field.0, number)).or_insert_with(|| hash_of(path, event)),
+            None => hash_of(path, event),
+        };
+        self.hashes[field.0] = (self.now, hash);
+        hash
+    }
+}
+
+fn hash_of(path: &FieldPath, event: &Event<'_>) -> u64 {
+    let (mut hasher, mut values) = (DefaultHasher::new(), 0usize);
+    path.each_value(event, &mut |value| {
+        value.hash(&mut hasher);
+        values += 1;
+    });
+    values.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_tell_values_fields_and_clusters_apart() {
+        let mut values = Values::default();
+        let fields = values.intern(&["user.groups", "verb"]);
+        assert_eq!(values.intern(&["verb", "user.groups"]), [fields[1], fields[0]]);
+        let mut key = |cluster: &str, groups: &str, verb: &str| {
+            let text = format!(r#"{{"auditID":"a","verb":"{verb}","user":{{"groups":{groups}}}}}"#);
+            let event = Event::parse(text.as_bytes()).unwrap();
+            values.begin(Likeness::default());
+            let key = values.key(cluster, &fields, &event);
+            assert_eq!(values.key(cluster, &fields, &event), key);
+            key
+        };
+        let keys = [
+            key("", r#"["a","b"]"#, "get"),
+            key("", r#"["ab"]"#, "get"),
+            key("", r#"["a"]"#, "b"),
+            key("", "[]", "a"),
+            key("x", r#"["a","b"]"#, "get"),
+        ];
+        let different: std::collections::HashSet<u64> = keys.into_iter().collect();
+        assert_eq!(different.len(), keys.len());
+        assert_eq!(key("", r#"["a","b"]"#, "get"), keys[0]);
+    }
+}
