@@ -51,15 +51,21 @@ struct Sample {
     number: Option<f64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Group {
-    /// In the order of their times.
+    /// In the order of their times. Many groups have one.
     samples: VecDeque<Sample>,
     /// How many samples there are of each value or rule, where the different ones are counted.
     tally: HashMap<u64, u32>,
     touched: Micros,
     /// What the last match was about, kept where the finding is made later than the match.
     subject: Option<Subject>,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self { samples: VecDeque::with_capacity(1), tally: HashMap::new(), touched: 0, subject: None }
+    }
 }
 
 impl Group {
@@ -156,7 +162,7 @@ impl Window {
         let oldest = moment.time.saturating_sub(self.timespan);
         let mut fired = if self.from_below { Vec::new() } else { self.close_before(oldest) };
         for position in positions {
-            let key = moment.key(&self.group_by[position], values);
+            let key = values.key(&self.group_by[position], moment.observed.event);
             let sample = self.sample(moment, position, trace, values);
             let group = self.groups.entry(key).or_default();
             group.add(sample, oldest, self.kind);
@@ -183,7 +189,7 @@ impl Window {
     fn sample(&self, moment: &Moment<'_>, position: usize, trace: &Trace, values: &mut Values) -> Sample {
         let (fields, event) = (&self.fields[position], moment.observed.event);
         let (value, number) = match self.kind {
-            CorrelationKind::ValueCount => (moment.key(fields, values), None),
+            CorrelationKind::ValueCount => (values.key(fields, event), None),
             kind if kind.needs_field() => (0, fields.iter().rev().find_map(|field| values.number(*field, event))),
             _ => (0, None),
         };
@@ -302,7 +308,7 @@ mod tests {
             let event = Event::parse(text.as_bytes()).unwrap();
             let trace = Trace { index: index as u64, audit_id: "".into() };
             let observed = Observed { index: index as u64, cluster: "", received: second * 1_000_000, event: &event };
-            values.begin(Likeness::default());
+            values.begin("", Likeness::default());
             let fired = window.observe(&Moment::of(&observed), &trace, [*position].into_iter(), values);
             at.extend(fired.iter().map(|_| *second));
         }

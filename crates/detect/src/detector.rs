@@ -13,7 +13,7 @@ use crate::feeds::{Feed, Feeds};
 use crate::first_seen::Memory;
 use crate::reasons::Reasons;
 use crate::request::Requests;
-use crate::values::{FieldId, Values};
+use crate::values::Values;
 
 /// Characters of an audit id that are kept.
 const AUDIT_ID_CHARS_MAX: usize = 128;
@@ -48,11 +48,6 @@ pub(crate) struct Moment<'o> {
 impl<'o> Moment<'o> {
     pub(crate) fn of(observed: &'o Observed<'o>) -> Self {
         Self { observed, time: observed.time() }
-    }
-
-    /// What tells apart the values of `fields`.
-    pub(crate) fn key(&self, fields: &[FieldId], values: &mut Values) -> u64 {
-        values.key(self.observed.cluster, fields, self.observed.event)
     }
 }
 
@@ -140,7 +135,7 @@ impl Detector {
     /// Finds what is news among the matches of an event.
     fn judge(&mut self, matches: &mut Vec<Match>, moment: &Moment<'_>, out: &mut Vec<Finding>) {
         let likeness = self.matcher.likeness();
-        self.values.begin(likeness);
+        self.values.begin(moment.observed.cluster, likeness);
         matches.retain(|found| self.is_news(found, moment));
         let told = |found: &&Match| self.set.emission(found.rule) == Emission::Finding;
         let mut subject = None;
@@ -205,7 +200,10 @@ impl Detector {
 
 fn trace(observed: &Observed<'_>) -> Trace {
     let audit_id = observed.event.audit_id();
-    let end = audit_id.char_indices().nth(AUDIT_ID_CHARS_MAX).map_or(audit_id.len(), |(end, _)| end);
+    let end = match audit_id.len() {
+        length if length <= AUDIT_ID_CHARS_MAX => length,
+        length => audit_id.char_indices().nth(AUDIT_ID_CHARS_MAX).map_or(length, |(end, _)| end),
+    };
     Trace { index: observed.index, audit_id: audit_id[..end].into() }
 }
 

@@ -35,7 +35,7 @@ impl Memory {
     /// remembered either way.
     pub(crate) fn is_new(&mut self, moment: &Moment<'_>, started: Micros, values: &mut Values) -> bool {
         let time = moment.time;
-        let before = self.last_seen.insert(moment.key(&self.fields, values), time);
+        let before = self.last_seen.insert(values.key(&self.fields, moment.observed.event), time);
         if self.last_seen.len() > REMEMBERED_MAX {
             self.forget_half();
         }
@@ -74,7 +74,7 @@ mod tests {
             let text = format!(r#"{{"kind":"Event","auditID":"a","user":{{"username":"{user}"}}}}"#);
             let event = Event::parse(text.as_bytes()).unwrap();
             let observed = Observed { index: 0, cluster: "", received: second * 1_000_000, event: &event };
-            self.1.begin(Likeness::default());
+            self.1.begin("", Likeness::default());
             self.0.is_new(&Moment::of(&observed), 0, &mut self.1)
         }
     }

@@ -26,14 +26,16 @@ pub(crate) struct Requests {
 impl Requests {
     /// Whether no rule has looked at this request yet. Which stages a rule looks at at all is the rule's affair.
     pub(crate) fn is_first_look(&mut self, cluster: &str, event: &Event<'_>) -> bool {
-        let is = |stage: Stage| event.stage.is_some_and(|written| written.is_text(stage.name()));
-        if is(Stage::ResponseStarted) {
-            self.remember(key(cluster, event));
-            return true;
+        match event.stage() {
+            Some(Stage::ResponseStarted) => {
+                self.remember(key(cluster, event));
+                true
+            }
+            Some(Stage::ResponseComplete | Stage::Panic) if is_long_running(event) => {
+                !self.started.remove(&key(cluster, event))
+            }
+            _ => true,
         }
-        let is_over = is(Stage::ResponseComplete) || is(Stage::Panic);
-        // Nothing is remembered of most requests.
-        !(is_over && is_long_running(event) && self.started.remove(&key(cluster, event)))
     }
 
     fn remember(&mut self, key: u64) {
@@ -50,7 +52,7 @@ impl Requests {
 
 fn is_long_running(event: &Event<'_>) -> bool {
     let subresource = event.object_ref.and_then(|object| object.subresource);
-    matches!(&*event.verb(), "watch" | "proxy")
+    event.verb.is_some_and(|verb| verb.is_text("watch") || verb.is_text("proxy"))
         || subresource.is_some_and(|subresource| LONG_RUNNING.iter().any(|name| subresource.is_text(name)))
         || event.request_uri.and_then(Json::inner).is_some_and(|uri| uri.starts_with(b"/debug/pprof/"))
 }

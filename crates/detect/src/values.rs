@@ -22,6 +22,8 @@ pub(crate) struct Values {
     /// By field, with the number of the event: what bears another number is stale.
     hashes: Vec<(u64, u64)>,
     now: u64,
+    /// The cluster, with its hash.
+    cluster: (String, u64),
     likeness: Likeness,
     /// By field, and by the number that stands for its values.
     remembered: HashMap<(usize, NonZeroU64), u64>,
@@ -42,20 +44,20 @@ impl Values {
     }
 
     /// The next event is at hand, of which so much is known.
-    pub(crate) fn begin(&mut self, likeness: Likeness) {
+    pub(crate) fn begin(&mut self, cluster: &str, likeness: Likeness) {
         self.now += 1;
         self.likeness = likeness;
+        if self.cluster.0 != cluster || self.now == 1 {
+            self.cluster = (cluster.to_owned(), hash_of_text(cluster));
+        }
         if self.remembered.len() > REMEMBERED_MAX {
             self.remembered.clear();
         }
     }
 
-    /// What tells apart the values of `fields` in `event`, which is at hand, and its cluster.
-    pub(crate) fn key(&mut self, cluster: &str, fields: &[FieldId], event: &Event<'_>) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        cluster.hash(&mut hasher);
-        fields.iter().for_each(|field| self.hash(*field, event).hash(&mut hasher));
-        hasher.finish()
+    /// What tells apart the values of `fields` in `event`, which is at hand.
+    pub(crate) fn key(&mut self, fields: &[FieldId], event: &Event<'_>) -> u64 {
+        fields.iter().fold(self.cluster.1, |key, field| mixed(key, self.hash(*field, event)))
     }
 
     /// The first value of a field, as a number.
@@ -76,6 +78,20 @@ impl Values {
         self.hashes[field.0] = (self.now, hash);
         hash
     }
+}
+
+fn hash_of_text(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A hash of two hashes. These are SipHash's, so that nobody can choose values whose mixture is that of others.
+fn mixed(first: u64, second: u64) -> u64 {
+    const FIRST: u64 = 0x9e37_79b9_7f4a_7c15;
+    const SECOND: u64 = 0xd1b5_4a32_d192_ed03;
+    let product = u128::from(first ^ FIRST) * u128::from(second ^ SECOND);
+    (product as u64) ^ ((product >> 64) as u64)
 }
 
 fn hash_of(path: &FieldPath, event: &Event<'_>) -> u64 {
@@ -100,9 +116,9 @@ mod tests {
         let mut key = |cluster: &str, groups: &str, verb: &str| {
             let text = format!(r#"{{"auditID":"a","verb":"{verb}","user":{{"groups":{groups}}}}}"#);
             let event = Event::parse(text.as_bytes()).unwrap();
-            values.begin(Likeness::default());
-            let key = values.key(cluster, &fields, &event);
-            assert_eq!(values.key(cluster, &fields, &event), key);
+            values.begin(cluster, Likeness::default());
+            let key = values.key(&fields, &event);
+            assert_eq!(values.key(&fields, &event), key);
             key
         };
         let keys = [

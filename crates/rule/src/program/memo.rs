@@ -5,6 +5,7 @@
 //! decide most rules, and what they leave of the others is an [`Outcome`]: conditions on what differs from event to event.
 
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::Arc;
 
 use audit::Event;
@@ -13,6 +14,7 @@ use hashbrown::HashMap;
 use super::Program;
 use super::anchor::{Anchor, anchor_of};
 use super::conjuncts::{Conjuncts, Step};
+use super::familiar::Familiar;
 use super::nodes::{Node, NodeId, Nodes};
 use super::session::Scratch;
 use super::tests::{GroupId, TestId};
@@ -96,6 +98,8 @@ impl Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
     keys: [HashMap<Box<[u8]>, Remembered>; Facet::REMEMBERED.len()],
+    /// The same for keys that are one or two flags.
+    short_keys: [[Option<Remembered>; SHORT_KEYS]; Facet::REMEMBERED.len()],
     classes: Vec<Arc<Class>>,
     by_class: HashMap<(Facet, Arc<Class>), ClassId>,
     outcomes: Vec<Outcome>,
@@ -107,8 +111,12 @@ pub(crate) struct Memo {
     key_bytes: [usize; Facet::REMEMBERED.len()],
     /// Bytes of classes and outcomes.
     bytes: usize,
-    /// The key at hand.
+    /// Outcomes by all keys at once.
+    familiar: Familiar,
+    /// The keys at hand.
     key: Vec<u8>,
+    /// Where the key of each facet stands among them.
+    spans: [(usize, usize); Facet::REMEMBERED.len()],
     /// Numbers that were given out.
     numbers: u64,
     /// Those of the event at hand.
@@ -131,11 +139,18 @@ impl Memo {
 
     /// What the classes of `event` leave to be asked.
     pub(crate) fn outcome(&mut self, program: &Program, event: &Event<'_>, scratch: &mut Scratch) -> OutcomeId {
+        self.write_keys(program, event);
+        if let Some((outcome, likeness)) = self.familiar.get(&self.key) {
+            self.likeness = likeness;
+            return outcome;
+        }
         self.likeness = Likeness::default();
-        match self.recall(program, event) {
+        let outcome = match self.recall() {
             Some(outcome) => outcome,
             None => self.learn(program, event, scratch),
-        }
+        };
+        self.familiar.meet(&self.key, outcome, self.likeness);
+        outcome
     }
 
     /// What is known of the event whose outcome was asked last.
@@ -143,10 +158,10 @@ impl Memo {
         self.likeness
     }
 
-    fn recall(&mut self, program: &Program, event: &Event<'_>) -> Option<OutcomeId> {
+    fn recall(&mut self) -> Option<OutcomeId> {
         let mut classes = [ClassId::OPEN; Facet::REMEMBERED.len()];
         for facet in Facet::REMEMBERED {
-            if self.write_key(facet, program, event) {
+            if !self.span(facet).is_empty() {
                 classes[facet as usize] = self.recall_class(facet)?;
             }
         }
@@ -155,25 +170,47 @@ impl Memo {
 
     /// The class of the key at hand, if it is remembered.
     fn recall_class(&mut self, facet: Facet) -> Option<ClassId> {
-        let known = self.keys[facet as usize].get(&*self.key)?;
+        let key = &self.key[self.span(facet)];
+        let known = match short(key) {
+            Some(at) => self.short_keys[facet as usize][at]?,
+            None => *self.keys[facet as usize].get(key)?,
+        };
         self.likeness.set(facet, known.number);
         Some(known.class)
     }
 
-    /// Writes the key of a facet; `false` if it must be read from each event.
-    fn write_key(&mut self, facet: Facet, program: &Program, event: &Event<'_>) -> bool {
+    /// Writes the keys of all facets one after the other, and before them which facets have none: these must be read
+    /// from each event.
+    fn write_keys(&mut self, program: &Program, event: &Event<'_>) {
         self.key.clear();
-        !program.facet_tests(facet).is_empty() && facet.write_key(event, &mut self.key)
+        self.key.extend([0; size_of::<u16>()]);
+        let mut open = 0u16;
+        for facet in Facet::REMEMBERED {
+            let start = self.key.len();
+            if program.facet_tests(facet).is_empty() || !facet.write_key(event, &mut self.key) {
+                self.key.truncate(start);
+                open |= 1 << facet as u8;
+            }
+            self.spans[facet as usize] = (start, self.key.len());
+        }
+        self.key[..size_of::<u16>()].copy_from_slice(&open.to_le_bytes());
+    }
+
+    /// Where the key of a facet stands; empty if it has none.
+    fn span(&self, facet: Facet) -> Range<usize> {
+        let (start, end) = self.spans[facet as usize];
+        start..end
     }
 
     fn learn(&mut self, program: &Program, event: &Event<'_>, scratch: &mut Scratch) -> OutcomeId {
         if self.bytes + self.nodes.bytes() + self.conjuncts.bytes() > REMEMBERED_BYTES_MAX {
-            *self = Self { numbers: self.numbers, ..Self::default() };
+            let key = std::mem::take(&mut self.key);
+            *self = Self { numbers: self.numbers, key, spans: self.spans, ..Self::default() };
         }
         let mut classes = [ClassId::OPEN; Facet::REMEMBERED.len()];
         scratch.begin(program, event, |session| {
             for facet in Facet::REMEMBERED {
-                if !self.write_key(facet, program, event) {
+                if self.span(facet).is_empty() {
                     continue;
                 }
                 classes[facet as usize] = match self.recall_class(facet) {
@@ -205,17 +242,21 @@ impl Memo {
                 id
             }
         };
-        if self.key.len() <= KEY_BYTES_MAX {
+        self.numbers += 1;
+        let known = Remembered { class: id, number: NonZeroU64::MIN.saturating_add(self.numbers) };
+        let key = &self.key[self.span(facet)];
+        if let Some(at) = short(key) {
+            self.short_keys[facet as usize][at] = Some(known);
+            self.likeness.set(facet, known.number);
+        } else if key.len() <= KEY_BYTES_MAX {
             let (keys, bytes) = (&mut self.keys[facet as usize], &mut self.key_bytes[facet as usize]);
             if *bytes > KEYS_BYTES_MAX {
                 keys.clear();
                 *bytes = 0;
             }
-            *bytes += self.key.len() + 2 * size_of::<(Box<[u8]>, Remembered)>();
-            self.numbers += 1;
-            let number = NonZeroU64::MIN.saturating_add(self.numbers);
-            keys.insert(self.key.as_slice().into(), Remembered { class: id, number });
-            self.likeness.set(facet, number);
+            *bytes += key.len() + 2 * size_of::<(Box<[u8]>, Remembered)>();
+            keys.insert(key.into(), known);
+            self.likeness.set(facet, known.number);
         }
         id
     }
@@ -274,6 +315,18 @@ impl Memo {
                 self.conjuncts.insert(root, needed.iter().copied(), rule);
             }
         }
+    }
+}
+
+/// Keys of one flag and of two.
+const SHORT_KEYS: usize = 6;
+
+/// The number of a key that is one or two flags.
+fn short(key: &[u8]) -> Option<usize> {
+    match *key {
+        [flag @ 0..=1] => Some(usize::from(flag)),
+        [first @ 0..=1, second @ 0..=1] => Some(2 + 2 * usize::from(first) + usize::from(second)),
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@
 mod anchor;
 mod build;
 mod conjuncts;
+mod familiar;
 mod fields;
 mod memo;
 mod nodes;
