@@ -1,14 +1,14 @@
 //! Searching: rows that match, and groups of them.
 
-use audit::{Format, Micros, format_rfc3339};
+use audit::{Micros, format_rfc3339};
 use axum::Json;
 use axum::extract::{Query as Parameters, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use query::{Context, Entry, Expr, Field, Query, Range, Raw, Test, parse_duration, parse_since, parse_until};
+use query::{Context, Expr, Field, Query, Range, Raw, Test, parse_duration, parse_since, parse_until};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
-use store::{Column, FoundRow, GroupBy, KEYS_MAX, Key, Order, Payload, Scan, Snapshot, StoreError, Value};
+use store::{Column, FoundRow, GroupBy, KEYS_MAX, Key, Order, Scan, Snapshot, StoreError, Value};
 
 use crate::problem::Problem;
 use crate::router::Api;
@@ -17,7 +17,7 @@ use crate::router::Api;
 const ROWS: usize = 100;
 const ROWS_MAX: usize = 10_000;
 /// Bytes of the entries behind an answer. An answer that would hold more ends earlier; its cursor continues.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
 /// Groups of an answer, when nothing else is asked for and at most.
 const GROUPS: usize = 1_000;
 const GROUPS_MAX: usize = 100_000;
@@ -64,9 +64,8 @@ pub(crate) async fn search(
             };
             let raw = if parameters.raw.unwrap_or(false) { Raw::With } else { Raw::Without };
             let limit = parameters.limit.unwrap_or(ROWS).min(ROWS_MAX);
-            let page =
-                Page::find(&api.store.snapshot(), &query, order, limit).map_err(|error| Problem::internal(&error))?;
-            Ok(page.into_response(raw))
+            let page = Page::find(&api.store.snapshot(), &query, &Scan::shown(limit, order, raw), raw);
+            Ok(page.map_err(|error| Problem::internal(&error))?.into_response())
         })
         .await
 }
@@ -125,65 +124,35 @@ fn key_json(value: &Value, key: Key) -> JsonValue {
 /// Rows of an answer.
 pub(crate) struct Page {
     rows: Vec<FoundRow>,
+    raw: Raw,
     /// There may be more behind the last row.
     more: bool,
     searched: u64,
 }
 
 impl Page {
-    /// Finds rows in two steps, so that the sizes are known before the bytes are held.
-    pub(crate) fn find(snapshot: &Snapshot, query: &Query, order: Order, limit: usize) -> Result<Self, StoreError> {
-        let scan = |limit, columns: &[Column], payload| Scan { limit, order, columns: columns.to_vec(), payload };
-        let sizes = snapshot.scan(query, &scan(limit, &[Column::Size], Payload::Without))?;
-        let fitting = fitting(sizes.iter().map(|row| row.integer(Column::Size).unwrap_or(0)));
-        let columns = [Column::Received, Column::Cluster, Column::Format];
-        // The rows are found again in the short time that they span.
-        let times = || sizes.iter().take(fitting).map(|row| row.time);
-        let span = Query::within(Range { low: times().min(), high: times().max() });
-        let rows = snapshot.scan(&query.clone().and(span), &scan(fitting, &columns, Payload::With))?;
-        let more = limit > 0 && (sizes.len() == limit || fitting < sizes.len());
-        Ok(Self { rows, more, searched: snapshot.next() })
+    /// Finds the places of rows first, so that their sizes are known before they are held.
+    pub(crate) fn find(snapshot: &Snapshot, query: &Query, scan: &Scan, raw: Raw) -> Result<Self, StoreError> {
+        let mut found = snapshot.find(query, scan.order, scan.limit)?;
+        let count = found.len();
+        found.keep_bytes(ANSWER_BYTES_MAX)?;
+        let rows = found.rows(&scan.columns, scan.payload)?;
+        let more = scan.limit > 0 && (count == scan.limit || rows.len() < count);
+        Ok(Self { rows, raw, more, searched: snapshot.next() })
     }
 
     /// The answer. The JSON of the rows is written as it is made: a row is no object of ours.
-    pub(crate) fn into_response(self, raw: Raw) -> Response {
+    pub(crate) fn into_response(self) -> Response {
         let mut text = b"{\"rows\":[".to_vec();
         for (place, row) in self.rows.iter().enumerate() {
             text.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
-            text.extend_from_slice(&row_json(row, raw));
+            text.extend_from_slice(&row.to_json(self.raw));
         }
         let next = self.rows.last().filter(|_| self.more).map(|row| cursor(row.time, row.index));
         let next = JsonValue::from(next);
         text.extend_from_slice(format!("\n],\"next\":{next},\"searched\":{}}}\n", self.searched).as_bytes());
         ([(header::CONTENT_TYPE, "application/json")], text).into_response()
     }
-}
-
-/// How many of the first rows may be held at once; at least one.
-fn fitting(sizes: impl Iterator<Item = i64>) -> usize {
-    let mut bytes = 0;
-    let within = sizes.take_while(|size| {
-        let first = bytes == 0;
-        bytes += usize::try_from(*size).unwrap_or(0).max(1);
-        first || bytes <= ANSWER_BYTES_MAX
-    });
-    within.count()
-}
-
-fn row_json(row: &FoundRow, raw: Raw) -> Vec<u8> {
-    let format = row.text(Column::Format).and_then(format_named).unwrap_or(Format::Quarantine);
-    let entry = Entry {
-        index: row.index,
-        received: row.integer(Column::Received).unwrap_or_default(),
-        cluster: row.text(Column::Cluster).unwrap_or_default(),
-        format,
-        payload: row.payload().unwrap_or_default(),
-    };
-    entry.with_row(|row| row.to_json(raw))
-}
-
-fn format_named(name: &str) -> Option<Format> {
-    Format::ALL.into_iter().find(|format| format.name() == name)
 }
 
 /// Reads the query and the time that it is limited to.
@@ -260,15 +229,6 @@ fn after((time, index): (Micros, u64), order: Order) -> Expr {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_holds_at_least_one_row_and_at_most_its_bytes() {
-        let half = ANSWER_BYTES_MAX as i64 / 2;
-        assert_eq!(fitting([].into_iter()), 0);
-        assert_eq!(fitting([half * 5, 1].into_iter()), 1);
-        assert_eq!(fitting([half, half, 1].into_iter()), 2);
-        assert_eq!(fitting([-1, 0, 5].into_iter()), 3);
-    }
 
     #[test]
     fn cursors_are_read_back() {

@@ -10,7 +10,7 @@ use audit::{Format, Micros};
 use host::Host;
 use ledger::EntryView;
 use query::{Expr, Field, Query, Raw, Row, Test};
-use store::{Column, FoundRow, GroupBy, Key, Payload, Scan, Snapshot, Value, Viewer};
+use store::{Column, FoundRow, GroupBy, Key, Scan, Snapshot, Value, Viewer};
 use tlog::{LeafIndex, TreeSize};
 
 use crate::backend::{Ask, Backend, Found, Group, Order, RowSink};
@@ -83,7 +83,7 @@ impl Local {
                 Some((time, index)) => ask.query.clone().and(Query { expr: after(ask.order, time, index) }),
                 None => ask.query.clone(),
             };
-            let rows = self.store.scan(&query, &scan(ask.order, wanted))?;
+            let rows = self.store.scan(&query, &Scan::shown(wanted, order(ask.order), ask.raw))?;
             for row in &rows {
                 if show(row)?.is_break() {
                     return Ok(());
@@ -96,13 +96,11 @@ impl Local {
     }
 }
 
-fn scan(order: Order, limit: usize) -> Scan {
-    let order = match order {
+fn order(order: Order) -> store::Order {
+    match order {
         Order::Newest => store::Order::Newest,
         Order::Oldest => store::Order::Oldest,
-    };
-    let columns = vec![Column::Received, Column::Cluster, Column::Format];
-    Scan { limit, order, columns, payload: Payload::With }
+    }
 }
 
 /// Rows that come after one in the order.
@@ -118,21 +116,9 @@ fn after(order: Order, time: i64, index: u64) -> Expr {
     Expr::or([within(Field::Time, range(time)), Expr::and([same_time, later_place])])
 }
 
-fn row_json(row: &FoundRow, raw: Raw) -> Vec<u8> {
-    let format = row.text(Column::Format).unwrap_or_default();
-    let entry = query::Entry {
-        index: row.index,
-        received: row.integer(Column::Received).unwrap_or(row.time),
-        cluster: row.text(Column::Cluster).unwrap_or_default(),
-        format: Format::ALL.into_iter().find(|known| known.name() == format).unwrap_or(Format::Quarantine),
-        payload: row.payload().unwrap_or_default(),
-    };
-    entry.with_row(|row| row.to_json(raw))
-}
-
 impl Backend for Local {
     fn search(&self, ask: &Ask<'_>, sink: &mut RowSink<'_>) -> anyhow::Result<()> {
-        self.pages(ask, &mut |row| sink(&row_json(row, ask.raw)))
+        self.pages(ask, &mut |row| sink(&row.to_json(ask.raw)))
     }
 
     fn group(&self, query: &Query, by: &[Field]) -> anyhow::Result<Vec<Group>> {

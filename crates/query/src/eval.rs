@@ -195,7 +195,7 @@ fn any_remark(event: Option<&Event<'_>>, mut test: impl FnMut(&str) -> bool) -> 
 }
 
 /// The text of a field that has at most one.
-fn single_text<'a>(event: &Event<'a>, field: Field) -> Option<Cow<'a, str>> {
+pub(crate) fn single_text<'a>(event: &Event<'a>, field: Field) -> Option<Cow<'a, str>> {
     let object = event.object_ref;
     let status = event.response_status;
     let json = match field {

@@ -1,8 +1,10 @@
 //! The stable JSON of a row: what `search -o ndjson` and the API hand out.
 
-use audit::{Writer, format_rfc3339, quote};
+use std::borrow::Cow;
 
-use crate::eval::Row;
+use audit::{Json, Micros, Writer, format_rfc3339, quote};
+
+use crate::eval::{Row, single_text};
 use crate::field::Field;
 use crate::trust::{Remark, remarks};
 
@@ -15,22 +17,6 @@ pub enum Raw {
     /// than exact and `rawBase64` has the exact bytes.
     With,
 }
-
-/// Fields of the JSON that hold one text, in order, with their keys.
-const TEXTS: [(&str, Field); 12] = [
-    ("user", Field::User),
-    ("verb", Field::Verb),
-    ("resource", Field::Resource),
-    ("subresource", Field::Subresource),
-    ("namespace", Field::Namespace),
-    ("name", Field::Name),
-    ("decision", Field::Decision),
-    ("agent", Field::Agent),
-    ("stage", Field::Stage),
-    ("level", Field::Level),
-    ("auditID", Field::AuditId),
-    ("cluster", Field::Cluster),
-];
 
 /// Keys of a row's JSON, in order; `raw` comes last where it was asked for. Absent values are `null`, absent lists empty.
 pub const ROW_KEYS: [&str; 19] = [
@@ -55,76 +41,131 @@ pub const ROW_KEYS: [&str; 19] = [
     "trust",
 ];
 
-impl Row<'_> {
-    /// The row as one line of JSON with the keys of [`ROW_KEYS`], without a line break. Times are RFC 3339 in UTC;
-    /// `trust` is `"ok"` or the list of remarks.
-    pub fn to_json(&self, raw: Raw) -> Vec<u8> {
+/// What a row's JSON shows, wherever it was read from.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "see `Row` and `Field`")]
+pub struct Shown<'a> {
+    pub index: u64,
+    pub time: Micros,
+    pub received: Micros,
+    pub cluster: &'a str,
+    pub user: Option<Cow<'a, str>>,
+    /// Array of texts.
+    pub groups: Option<Json<'a>>,
+    pub verb: Option<Cow<'a, str>>,
+    pub resource: Option<Cow<'a, str>>,
+    pub subresource: Option<Cow<'a, str>>,
+    pub namespace: Option<Cow<'a, str>>,
+    pub name: Option<Cow<'a, str>>,
+    pub code: Option<i64>,
+    pub decision: Option<Cow<'a, str>>,
+    /// Array of texts.
+    pub ips: Option<Json<'a>>,
+    pub agent: Option<Cow<'a, str>>,
+    pub stage: Option<Cow<'a, str>>,
+    pub level: Option<Cow<'a, str>>,
+    pub audit_id: Option<Cow<'a, str>>,
+    /// Reasons not to take it at its word.
+    pub remarks: Vec<Remark>,
+}
+
+impl Shown<'_> {
+    /// One line of JSON with the keys of [`ROW_KEYS`], without a line break, and with `raw` if an entry is given.
+    /// Times are RFC 3339 in UTC; `trust` is `"ok"` or the list of remarks.
+    pub fn to_json(&self, raw: Option<&[u8]>) -> Vec<u8> {
         let mut json = Writer::new();
-        for key in ROW_KEYS {
-            json.json(key, &self.value_json(key));
-        }
-        if raw == Raw::With {
-            self.write_raw(&mut json);
+        json.text("cluster", self.cluster).json("index", self.index.to_string().as_bytes());
+        json.text("time", &format_rfc3339(self.time)).text("received", &format_rfc3339(self.received));
+        put_text("user", &self.user, &mut json);
+        put_list("groups", self.groups, &mut json);
+        put_text("verb", &self.verb, &mut json);
+        put_text("resource", &self.resource, &mut json);
+        put_text("subresource", &self.subresource, &mut json);
+        put_text("namespace", &self.namespace, &mut json);
+        put_text("name", &self.name, &mut json);
+        json.json("code", self.code.map_or("null".to_owned(), |code| code.to_string()).as_bytes());
+        put_text("decision", &self.decision, &mut json);
+        put_list("ips", self.ips, &mut json);
+        put_text("agent", &self.agent, &mut json);
+        put_text("stage", &self.stage, &mut json);
+        put_text("level", &self.level, &mut json);
+        put_text("auditID", &self.audit_id, &mut json);
+        json.json("trust", &trust_json(&self.remarks));
+        if let Some(payload) = raw {
+            put_raw(payload, &mut json);
         }
         json.finish()
     }
+}
 
-    fn value_json(&self, key: &str) -> Vec<u8> {
-        match key {
-            "index" => self.index.to_string().into_bytes(),
-            "time" => text_json(&format_rfc3339(self.time())),
-            "received" => text_json(&format_rfc3339(self.received)),
-            "code" => self.integer(Field::Code).map_or(b"null".to_vec(), |code| code.to_string().into_bytes()),
-            "groups" => self.list_json(Field::Groups),
-            "ips" => self.list_json(Field::Ip),
-            "trust" => trust_json(&remarks(self.event)),
-            _ => self.one_json(key),
+impl<'a> Row<'a> {
+    /// The row as one line of JSON; see [`Shown::to_json`].
+    pub fn to_json(&self, raw: Raw) -> Vec<u8> {
+        self.shown().to_json((raw == Raw::With).then_some(self.payload))
+    }
+
+    fn shown(&self) -> Shown<'a> {
+        let Self { index, received, cluster, event, .. } = *self;
+        let text = |field: Field| event.and_then(|event| single_text(event, field));
+        Shown {
+            index,
+            time: self.time(),
+            received,
+            cluster,
+            user: text(Field::User),
+            groups: event.and_then(|event| event.user.groups),
+            verb: text(Field::Verb),
+            resource: text(Field::Resource),
+            subresource: text(Field::Subresource),
+            namespace: text(Field::Namespace),
+            name: text(Field::Name),
+            code: self.integer(Field::Code),
+            decision: text(Field::Decision),
+            ips: event.and_then(|event| event.source_ips),
+            agent: text(Field::Agent),
+            stage: text(Field::Stage),
+            level: text(Field::Level),
+            audit_id: text(Field::AuditId),
+            remarks: remarks(event),
         }
     }
+}
 
-    fn one_json(&self, key: &str) -> Vec<u8> {
-        let mut json = b"null".to_vec();
-        if let Some((_, field)) = TEXTS.iter().find(|(name, _)| *name == key) {
-            self.any_text(*field, |text| {
-                json = text_json(text);
-                true
-            });
-        }
-        json
-    }
+fn put_text(key: &str, text: &Option<Cow<'_, str>>, json: &mut Writer) {
+    match text {
+        Some(text) => json.text(key, text),
+        None => json.json(key, b"null"),
+    };
+}
 
-    fn list_json(&self, field: Field) -> Vec<u8> {
-        let mut texts = Vec::new();
-        self.any_text(field, |text| {
-            texts.push(text_json(text));
-            false
-        });
-        list_json(texts)
-    }
+fn put_list(key: &str, list: Option<Json<'_>>, json: &mut Writer) {
+    json.json(key, &texts_json(list.into_iter().flat_map(Json::elements).filter_map(Json::text)));
+}
 
-    fn write_raw(&self, json: &mut Writer) {
-        match std::str::from_utf8(self.payload) {
-            Ok(text) => json.text("raw", text),
-            Err(_) => json.text("raw", &String::from_utf8_lossy(self.payload)).text("rawBase64", &base64(self.payload)),
-        };
-    }
+fn put_raw(payload: &[u8], json: &mut Writer) {
+    match std::str::from_utf8(payload) {
+        Ok(text) => json.text("raw", text),
+        Err(_) => json.text("raw", &String::from_utf8_lossy(payload)).text("rawBase64", &base64(payload)),
+    };
 }
 
 fn trust_json(remarks: &[Remark]) -> Vec<u8> {
     match remarks {
-        [] => text_json("ok"),
-        _ => list_json(remarks.iter().map(|remark| text_json(remark.name())).collect()),
+        [] => br#""ok""#.to_vec(),
+        _ => texts_json(remarks.iter().map(|remark| remark.name().into())),
     }
 }
 
-fn text_json(text: &str) -> Vec<u8> {
-    let mut json = Vec::with_capacity(text.len() + 2);
-    quote(text, &mut json);
-    json
-}
-
-fn list_json(items: Vec<Vec<u8>>) -> Vec<u8> {
-    [b"[".as_slice(), &items.join(b",".as_slice()), b"]"].concat()
+fn texts_json<'t>(texts: impl Iterator<Item = Cow<'t, str>>) -> Vec<u8> {
+    let mut out = vec![b'['];
+    for text in texts {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        quote(&text, &mut out);
+    }
+    out.push(b']');
+    out
 }
 
 /// Base64 of RFC 4648 with padding.

@@ -1,8 +1,9 @@
 //! Where an event can be forged by the client that caused it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
-use audit::Event;
+use audit::{Event, Micros};
 
 /// A reason not to take a value of the event at its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,19 +36,27 @@ impl Remark {
 /// What is remarkable about an event; nothing if it can be trusted as far as the API server can.
 pub fn remarks(event: Option<&Event<'_>>) -> Vec<Remark> {
     let Some(event) = event else { return vec![Remark::Unread] };
-    let backwards = matches!((event.received(), event.stage_time()), (Some(request), Some(stage)) if stage < request);
+    let latency = event.stage_time().zip(event.received()).map(|(stage, request)| stage - request);
+    remarks_of(event.source_ips(), &event.audit_id(), latency)
+}
+
+/// The same of values that were read before: source addresses, audit id, and time from the request to the stage.
+pub fn remarks_of<'a>(
+    addresses: impl Iterator<Item = Cow<'a, str>>,
+    audit_id: &str,
+    latency: Option<Micros>,
+) -> Vec<Remark> {
     [
-        (Remark::ClaimedIp, has_claimed_address(event)),
-        (Remark::ChosenAuditId, !is_random_uuid(&event.audit_id())),
-        (Remark::TimeOrder, backwards),
+        (Remark::ClaimedIp, has_claimed_address(addresses)),
+        (Remark::ChosenAuditId, !is_random_uuid(audit_id)),
+        (Remark::TimeOrder, latency.is_some_and(|latency| latency < 0)),
     ]
     .into_iter()
     .filter_map(|(remark, holds)| holds.then_some(remark))
     .collect()
 }
 
-fn has_claimed_address(event: &Event<'_>) -> bool {
-    let mut addresses = event.source_ips();
+fn has_claimed_address<'a>(mut addresses: impl Iterator<Item = Cow<'a, str>>) -> bool {
     match (addresses.next(), addresses.next()) {
         (Some(only), None) => only.parse::<IpAddr>().is_err(),
         (Some(_), Some(_)) => true,

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     fn page() -> Arc<PageData> {
-        Arc::new(PageData::Integers(vec![7; 1000]))
+        Arc::new(PageData::Uuids(vec![[7; 16]; 1000]))
     }
 
     fn key(page: u32) -> PageKey {

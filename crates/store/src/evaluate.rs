@@ -7,6 +7,10 @@ use crate::column::Column;
 use crate::residual::Row;
 use crate::snapshot::{format_of, rebuild};
 
+/// What the evaluator asks of a row besides its entry.
+pub(crate) const NAIVE_COLUMNS: &[Column] =
+    &[Column::Index, Column::Received, Column::Cluster, Column::Format, Column::Defect];
+
 /// Whether the entry behind `values` satisfies `term`.
 pub(crate) fn matches_naively(term: &Term, values: &impl Row) -> bool {
     let mut payload = Vec::new();

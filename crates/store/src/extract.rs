@@ -110,7 +110,7 @@ impl<'a> Fields<'_, 'a> {
 
     fn addresses(&mut self, event: &Event<'a>) {
         self.json(Column::Ips, event.source_ips);
-        if let Some(peer) = event.source_ips.and_then(|ips| ips.elements().last()).and_then(Json::text) {
+        if let Some(peer) = event.source_ips().last() {
             self.block.set_text(self.draft, Column::Peer, peer.as_bytes());
         }
     }
@@ -168,13 +168,14 @@ impl<'a> Fields<'_, 'a> {
         self.json(Column::Annotations, event.annotations);
         let Some(annotations) = event.annotations else { return };
         for (key, value) in annotations.members() {
-            let column = match key.inner() {
-                Some(b"authorization.k8s.io/decision") => Column::Decision,
-                Some(b"authorization.k8s.io/reason") => Column::Reason,
-                _ => continue,
+            let column = match () {
+                () if key.is_text("authorization.k8s.io/decision") => Column::Decision,
+                () if key.is_text("authorization.k8s.io/reason") => Column::Reason,
+                () => continue,
             };
-            if let Some(value) = value.text() {
-                self.block.set_text(self.draft, column, value.as_bytes());
+            match value.text() {
+                Some(value) => self.block.set_text(self.draft, column, value.as_bytes()),
+                None => self.draft.clear_text(column),
             }
         }
     }

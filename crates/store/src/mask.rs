@@ -1,5 +1,10 @@
 //! A set of rows of one page.
 
+use std::ops::Range;
+
+/// A set with fewer than one of so many rows is sparse.
+const SPARSE: usize = 8;
+
 /// One bit a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mask {
@@ -28,12 +33,38 @@ impl Mask {
         mask
     }
 
+    /// Only the rows for which `test` holds.
+    pub(crate) fn filter(mut self, mut test: impl FnMut(usize) -> bool) -> Self {
+        for (at, word) in self.words.iter_mut().enumerate() {
+            let mut rest = *word;
+            while rest != 0 {
+                let bit = rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                *word &= !(u64::from(!test(at * 64 + bit)) << bit);
+            }
+        }
+        self
+    }
+
+    /// Whether it has so few of its rows that they are asked one by one rather than all at once.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.count() * SPARSE < self.rows
+    }
+
     pub(crate) fn insert(&mut self, row: usize) {
         self.words[row / 64] |= 1 << (row % 64);
     }
 
     pub(crate) fn contains(&self, row: usize) -> bool {
         self.words[row / 64] >> (row % 64) & 1 != 0
+    }
+
+    /// Whether any of some neighbouring rows is in the set.
+    pub(crate) fn any_within(&self, rows: Range<usize>) -> bool {
+        let rows = rows.start..rows.end.min(self.rows);
+        let (first, last) = (rows.start / 64, rows.end.div_ceil(64).min(self.words.len()));
+        let words = self.words.get(first..last).unwrap_or_default();
+        words.iter().any(|word| *word != 0) && rows.clone().any(|row| self.contains(row))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -103,6 +134,7 @@ mod tests {
         assert_eq!(both, Mask::all(131));
         both.subtract(&odd);
         assert_eq!(both, even);
+        assert_eq!(both.clone().filter(|row| row < 9).iter().collect::<Vec<_>>(), [0, 2, 4, 6, 8]);
         both.intersect(&odd);
         assert!(both.is_empty());
     }

@@ -41,14 +41,12 @@ impl Needle {
         let mut rows = Mask::none(strings.len());
         let data = strings.data();
         let mut at = 0;
-        while let Some(hit) = text.find_at(data, at) {
-            let row = strings.at_byte(hit.start());
+        while let Some(row) = text.find_at(data, at).and_then(|hit| strings.at_byte(hit.start())) {
             rows.insert(row);
-            at = strings.end(row).max(hit.end());
+            at = strings.place(row).end; // a hit may reach into the next value, where another one begins
         }
-        for hit in Finder::new(b"\\u").find_iter(data) {
-            rows.insert(strings.at_byte(hit));
-        }
+        let escape = Finder::new(b"\\u");
+        escape.find_iter(data).filter_map(|hit| strings.at_byte(hit)).for_each(|row| rows.insert(row));
         rows
     }
 }

@@ -1,5 +1,6 @@
 //! A part of a snapshot that a query works through alone: a row group of a segment, or a block of the head.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,9 +8,8 @@ use std::sync::Arc;
 use crate::block::Block;
 use crate::column::Column;
 use crate::pages::{Codes, PAGE_ROWS, PageCodes, PageData, PageError, Use};
-use crate::residual::Row;
 use crate::segment::RowGroup;
-use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
+use crate::values::{ABSENT, Dictionary, NO_INTEGER, Strings, Values};
 use crate::words::Tokens;
 
 /// Where the rows are.
@@ -123,24 +123,27 @@ impl<'a> PartReader<'a> {
                 Values::Coded { codes, .. } => Ok(PageTexts::Head(codes, shared)),
                 _ => Ok(PageTexts::Head(&[], shared)),
             },
-            Part::Sealed(_) => self.read(column, page).map(|data| PageTexts::Sealed(data, shared)),
+            Part::Sealed(group) => {
+                let texts = PageTexts::Sealed(self.read(column, page)?, shared);
+                match (texts.range().1 as usize) < texts.dictionary().len() {
+                    true => Ok(texts),
+                    false => Err(group.chunk(column).damaged_page(page)),
+                }
+            }
         }
     }
 
     /// A row's value in a column that is held row by row. Remembers the page it came from.
-    pub(crate) fn bytes<T>(&self, column: Column, row: usize, read: impl FnOnce(&[u8]) -> T) -> Result<T, PageError> {
+    pub(crate) fn bytes(&self, column: Column, row: usize) -> Result<Bytes<'a>, PageError> {
         match self.part {
             Part::Head(block) => Ok(match block.values(column) {
-                Values::Bytes(strings) => read(strings.get(row)),
-                _ => read(&[]),
+                Values::Bytes(strings) => Bytes::Head(strings.get(row)),
+                _ => Bytes::Head(&[]),
             }),
             Part::Sealed(group) => {
                 let chunk = group.chunk(column);
                 let page = chunk.page_of(row);
-                Ok(match &*self.read(column, page)? {
-                    PageData::Bytes(strings) => read(strings.get(row - chunk.page_rows(page).start)),
-                    _ => read(&[]),
-                })
+                Ok(Bytes::Sealed(self.read(column, page)?, row - chunk.page_rows(page).start))
             }
         }
     }
@@ -158,33 +161,33 @@ impl<'a> PartReader<'a> {
         })
     }
 
-    /// Values of a column that is held row by row, a page of it at a time: the number of its first row, its values,
-    /// and those of `wanted` that lie in it. Pages without a wanted row, or that `may_hold` rules out, are not read.
+    /// Calls `each` with the values of a column that is held row by row and with the number of the first, page by page
+    /// as far as they lie in `rows` and `wanted` says so of a page's number and rows.
     pub(crate) fn each_run(
         &self,
         column: Column,
-        wanted: &[usize],
-        may_hold: impl Fn(usize) -> bool,
-        mut each: impl FnMut(usize, &Strings, &[usize]),
+        rows: Range<usize>,
+        wanted: impl Fn(usize, Range<usize>) -> bool,
+        mut each: impl FnMut(usize, &Strings),
     ) -> Result<(), PageError> {
         match self.part {
             Part::Head(block) => {
                 if let Values::Bytes(strings) = block.values(column) {
-                    each(0, strings, wanted);
+                    each(0, strings);
                 }
             }
             Part::Sealed(group) => {
                 let chunk = group.chunk(column);
-                let mut rest = wanted;
-                while let Some(row) = rest.first() {
-                    let page = chunk.page_of(*row);
-                    let (here, later) = rest.split_at(rest.partition_point(|row| *row < chunk.page_rows(page).end));
-                    if may_hold(page)
+                let mut at = rows.start;
+                while at < rows.end {
+                    let page = chunk.page_of(at);
+                    let of_page = chunk.page_rows(page);
+                    at = of_page.end.max(at + 1);
+                    if wanted(page, of_page.clone())
                         && let PageData::Bytes(strings) = &*self.read(column, page)?
                     {
-                        each(chunk.page_rows(page).start, strings, here);
+                        each(of_page.start, strings);
                     }
-                    rest = later;
                 }
             }
         }
@@ -210,7 +213,7 @@ impl<'a> PartReader<'a> {
     /// A page of a column in a file. Bodies are large and looked through once, so they do not drive others out of the
     /// cache.
     fn read(&self, column: Column, page: usize) -> Result<Arc<PageData>, PageError> {
-        let Part::Sealed(group) = self.part else { return Ok(Arc::new(PageData::Integers(Vec::new()))) };
+        let Part::Sealed(group) = self.part else { return Ok(Arc::new(PageData::Uuids(Vec::new()))) };
         let mut open = self.open[column as usize].borrow_mut();
         if let Some((known, data)) = &*open
             && *known == page
@@ -222,26 +225,6 @@ impl<'a> PartReader<'a> {
         *open = Some((page, Arc::clone(&data)));
         Ok(data)
     }
-
-    /// Calls `read` with one row's values, from which its entry can be put together.
-    pub(crate) fn with_row<T>(&self, row: usize, read: impl FnOnce(&RowValues) -> T) -> Result<T, PageError> {
-        let page = self.page_of(row);
-        let at = row - self.page_rows(page).start;
-        let mut values = RowValues::default();
-        for column in Column::all() {
-            let kind = column.kind();
-            if kind.is_integer() {
-                values.integers[column as usize] = self.integers(column, page)?.slice()[at];
-            } else if kind.is_coded() {
-                values.bytes[column as usize] = self.texts(column, page)?.get(at).unwrap_or_default().to_vec();
-            } else if kind.is_bytes() {
-                values.bytes[column as usize] = self.bytes(column, row, <[u8]>::to_vec)?;
-            } else {
-                values.uuid = self.uuids(page)?.slice()[at];
-            }
-        }
-        Ok(read(&values))
-    }
 }
 
 /// Integers of a page.
@@ -251,12 +234,50 @@ pub(crate) enum Integers<'a> {
 }
 
 impl Integers<'_> {
-    pub(crate) fn slice(&self) -> &[i64] {
+    /// The value of a row.
+    pub(crate) fn get(&self, row: usize) -> i64 {
         match self {
-            Self::Head(values) => values,
+            Self::Head(values) => values[row],
             Self::Sealed(data) => match &**data {
-                PageData::Integers(values) => values,
-                _ => &[],
+                PageData::Integers(values) => values.get(row),
+                _ => NO_INTEGER,
+            },
+        }
+    }
+
+    /// No value of a row is lower or higher, but for those that are absent.
+    pub(crate) fn range(&self) -> (i64, i64) {
+        match self {
+            Self::Head(_) => (i64::MIN, i64::MAX),
+            Self::Sealed(data) => match &**data {
+                PageData::Integers(values) => values.range(),
+                _ => (i64::MIN, i64::MAX),
+            },
+        }
+    }
+
+    /// The values of some rows, each named once and in order.
+    pub(crate) fn of(&self, rows: &[u32]) -> Cow<'_, [i64]> {
+        if rows.len() == self.len() { self.all() } else { rows.iter().map(|row| self.get(*row as usize)).collect() }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Head(values) => values.len(),
+            Self::Sealed(data) => match &**data {
+                PageData::Integers(values) => values.len(),
+                _ => 0,
+            },
+        }
+    }
+
+    /// The values of all rows.
+    pub(crate) fn all(&self) -> Cow<'_, [i64]> {
+        match self {
+            Self::Head(values) => Cow::Borrowed(values),
+            Self::Sealed(data) => match &**data {
+                PageData::Integers(values) => Cow::Owned(values.all()),
+                _ => Cow::Borrowed(&[]),
             },
         }
     }
@@ -280,6 +301,24 @@ impl Uuids<'_> {
     }
 }
 
+/// A value that is held row by row.
+pub(crate) enum Bytes<'a> {
+    Head(&'a [u8]),
+    Sealed(Arc<PageData>, usize),
+}
+
+impl Bytes<'_> {
+    pub(crate) fn slice(&self) -> &[u8] {
+        match self {
+            Self::Head(bytes) => bytes,
+            Self::Sealed(data, at) => match &**data {
+                PageData::Bytes(strings) => strings.get(*at),
+                _ => &[],
+            },
+        }
+    }
+}
+
 /// Texts of a page.
 pub(crate) enum PageTexts<'p> {
     Head(&'p [u32], &'p Dictionary),
@@ -289,16 +328,31 @@ pub(crate) enum PageTexts<'p> {
 impl PageTexts<'_> {
     /// The code of a row.
     pub(crate) fn code(&self, row: usize) -> u32 {
-        match self.codes() {
-            PageCodes::Each(codes) => codes[row],
-            PageCodes::Same(code) => code,
+        match self {
+            Self::Head(codes, _) => codes[row],
+            Self::Sealed(data, _) => data.codes().map_or(ABSENT, |codes| codes.get(row)),
         }
     }
 
-    /// Codes of the rows.
+    /// The codes of some rows, each named once and in order.
+    pub(crate) fn of(&self, rows: &[u32]) -> Vec<u32> {
+        let all = match self {
+            Self::Head(codes, _) => codes.len(),
+            Self::Sealed(data, _) => data.codes().map_or(0, Codes::len),
+        };
+        if rows.len() < all {
+            return rows.iter().map(|row| self.code(*row as usize)).collect();
+        }
+        match self.codes() {
+            PageCodes::Each(codes) => codes.into_owned(),
+            PageCodes::Same(code) => vec![code; rows.len()],
+        }
+    }
+
+    /// Codes of all rows.
     pub(crate) fn codes(&self) -> PageCodes<'_> {
         match self {
-            Self::Head(codes, _) => PageCodes::Each(codes),
+            Self::Head(codes, _) => PageCodes::Each(Cow::Borrowed(codes)),
             Self::Sealed(data, _) => data.codes().map_or(PageCodes::Same(ABSENT), Codes::view),
         }
     }
@@ -328,32 +382,5 @@ impl PageTexts<'_> {
 
     pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
         self.dictionary().get(self.code(at))
-    }
-}
-
-/// Values of one row.
-pub(crate) struct RowValues {
-    integers: [i64; Column::COUNT],
-    uuid: [u8; 16],
-    bytes: Vec<Vec<u8>>,
-}
-
-impl Default for RowValues {
-    fn default() -> Self {
-        Self { integers: [NO_INTEGER; Column::COUNT], uuid: NO_UUID, bytes: vec![Vec::new(); Column::COUNT] }
-    }
-}
-
-impl Row for RowValues {
-    fn integer(&self, column: Column) -> i64 {
-        self.integers[column as usize]
-    }
-
-    fn uuid(&self) -> [u8; 16] {
-        self.uuid
-    }
-
-    fn bytes(&self, column: Column) -> &[u8] {
-        &self.bytes[column as usize]
     }
 }

@@ -105,6 +105,12 @@ pub(crate) fn join(residual: &[u8], row: &impl Row, out: &mut impl Sink) {
     out.put(rest);
 }
 
+/// The columns whose values [`join`] puts back; some may come twice.
+pub(crate) fn columns(residual: &[u8]) -> impl Iterator<Item = Column> {
+    let marks = memchr::memchr2_iter(VERBATIM, ESCAPED, residual);
+    marks.filter_map(|at| Column::from_number(residual.get(at + 1)?.wrapping_sub(COLUMN_BASE)))
+}
+
 /// The residual as JSON of its own: empty texts where values were cut out.
 pub(crate) fn without_cuts(residual: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(residual.len());

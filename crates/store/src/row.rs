@@ -46,6 +46,7 @@ pub struct FoundRow {
     pub time: audit::Micros,
     pub(crate) columns: Arc<[Column]>,
     pub(crate) values: Vec<Value>,
+    pub(crate) is_cut: bool,
     pub(crate) payload: Option<Vec<u8>>,
 }
 
@@ -64,6 +65,12 @@ impl FoundRow {
     /// The integer of a column, or nothing.
     pub fn integer(&self, column: Column) -> Option<i64> {
         self.value(column).as_integer()
+    }
+
+    /// Whether the entry is an event as the API server writes it, whose columns say all that their fields say. Other
+    /// entries are kept as they arrived, and their columns are what could be read of them.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// The entry's exact bytes, if they were asked for.

@@ -1,12 +1,12 @@
 //! Queries that hand out rows: filter, order, limit, and only then the columns of what is left.
 
-use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use query::Query;
 
 use crate::column::{Column, Kind};
+use crate::page_rows::PageRows;
 use crate::pages::PageError;
 use crate::part::{Part, PartReader};
 use crate::plan::Plan;
@@ -14,7 +14,7 @@ use crate::residual;
 use crate::row::{FoundRow, Value};
 use crate::snapshot::{Snapshot, rebuild};
 use crate::store::StoreError;
-use crate::values::{NO_INTEGER, NO_UUID};
+use crate::values::{ABSENT, NO_INTEGER, NO_UUID};
 
 /// Which rows come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +32,8 @@ pub enum Payload {
     /// Only columns.
     #[default]
     Without,
+    /// Those of entries that are kept as they arrived, whose columns may not say all of the event.
+    Uncut,
     /// The exact bytes too.
     With,
 }
@@ -87,13 +89,18 @@ type Rank = (i64, i64);
 impl Snapshot {
     /// Rows that match, in order.
     pub fn scan(&self, query: &Query, scan: &Scan) -> Result<Vec<FoundRow>, StoreError> {
+        self.find(query, scan.order, scan.limit)?.rows(&scan.columns, scan.payload)
+    }
+
+    /// Finds the first `limit` rows that match, in order.
+    pub fn find(&self, query: &Query, order: Order, limit: usize) -> Result<Found<'_>, StoreError> {
         let plan = Plan::new(query);
         let mut parts = self.parts();
         parts.retain(|part| plan.may_match(part.times()));
         // The parts that can hold the first rows come first, so that the rest need not be read.
-        parts.sort_by_key(|part| best_rank(part, scan.order));
-        let hits = first_hits(&plan, &parts, scan)?;
-        Ok(fetch(&parts, &hits, scan)?)
+        parts.sort_by_key(|part| best_rank(part, order));
+        let hits = first_hits(&plan, &parts, order, limit)?;
+        Ok(Found { parts, hits })
     }
 
     /// Number of rows that match.
@@ -118,9 +125,9 @@ impl Snapshot {
             let reader = PartReader::new(part);
             for page in 0..reader.page_count() {
                 let places = reader.integers(Column::Index, page)?;
-                if let Some(at) = places.slice().iter().position(|place| *place as u64 == index) {
+                if let Some(at) = places.all().iter().position(|place| *place as u64 == index) {
                     let mut payload = Vec::new();
-                    reader.with_row(reader.page_rows(page).start + at, |row| rebuild(row, &mut payload))?;
+                    rebuild(&PageRows::new(&reader, page).row(at, &[])?, &mut payload);
                     return Ok(Some(payload));
                 }
             }
@@ -160,20 +167,20 @@ fn best_rank(part: &Part<'_>, order: Order) -> Rank {
 }
 
 /// The first rows of all parts, in order.
-fn first_hits(plan: &Plan, parts: &[Part<'_>], scan: &Scan) -> Result<Vec<Hit>, PageError> {
+fn first_hits(plan: &Plan, parts: &[Part<'_>], order: Order, limit: usize) -> Result<Vec<Hit>, PageError> {
     let mut best: BinaryHeap<Hit> = BinaryHeap::new();
     let mut at = 0;
     while at < parts.len() {
-        let enough = best.len() >= scan.limit;
-        if enough && best.peek().is_none_or(|(worst, ..)| best_rank(&parts[at], scan.order) > *worst) {
+        let enough = best.len() >= limit;
+        if enough && best.peek().is_none_or(|(worst, ..)| best_rank(&parts[at], order) > *worst) {
             break;
         }
         // A round of as many parts as there are threads; then see whether that was enough.
         let round = &parts[at..(at + THREADS).min(parts.len())];
-        for (offset, hits) in in_parallel(round, |part| part_hits(plan, *part, scan))?.into_iter().enumerate() {
-            for Reverse((rank, row)) in hits {
+        for (offset, hits) in in_parallel(round, |part| part_hits(plan, *part, order, limit))?.into_iter().enumerate() {
+            for (rank, row) in hits {
                 best.push((rank, at + offset, row));
-                if best.len() > scan.limit {
+                if best.len() > limit {
                     best.pop();
                 }
             }
@@ -184,15 +191,15 @@ fn first_hits(plan: &Plan, parts: &[Part<'_>], scan: &Scan) -> Result<Vec<Hit>, 
 }
 
 /// The first rows of one part, in no order.
-fn part_hits(plan: &Plan, part: Part<'_>, scan: &Scan) -> Result<Vec<Reverse<(Rank, usize)>>, PageError> {
+fn part_hits(plan: &Plan, part: Part<'_>, order: Order, limit: usize) -> Result<Vec<(Rank, usize)>, PageError> {
     let reader = PartReader::new(part);
     let mut best: BinaryHeap<(Rank, usize)> = BinaryHeap::new();
     plan.each_match(&reader, |page, found| {
         let (times, places) = (reader.integers(Column::Time, page)?, reader.integers(Column::Index, page)?);
         let first = reader.page_rows(page).start;
         for row in found.iter() {
-            let rank = rank(times.slice()[row], places.slice()[row], scan.order);
-            if best.len() < scan.limit {
+            let rank = rank(times.get(row), places.get(row), order);
+            if best.len() < limit {
                 best.push((rank, first + row));
             } else if best.peek().is_some_and(|(worst, _)| rank < *worst) {
                 best.pop();
@@ -201,42 +208,113 @@ fn part_hits(plan: &Plan, part: Part<'_>, scan: &Scan) -> Result<Vec<Reverse<(Ra
         }
         Ok(())
     })?;
-    Ok(best.into_iter().map(Reverse).collect())
+    Ok(best.into_vec())
 }
 
-/// The columns of the rows that are left, part by part and page by page.
-fn fetch(parts: &[Part<'_>], hits: &[Hit], scan: &Scan) -> Result<Vec<FoundRow>, PageError> {
-    let columns: Arc<[Column]> = scan.columns.clone().into();
-    let mut places: Vec<usize> = (0..hits.len()).collect();
-    places.sort_unstable_by_key(|place| (hits[*place].1, hits[*place].2));
-    let mut rows: Vec<Option<FoundRow>> = vec![None; hits.len()];
-    for group in places.chunk_by(|a, b| hits[*a].1 == hits[*b].1) {
-        let reader = PartReader::new(parts[hits[group[0]].1]);
-        for place in group {
-            rows[*place] = Some(fetch_row(&reader, hits[*place].2, &columns, scan)?);
-        }
+/// Rows that a query found, of which only the places are known yet.
+pub struct Found<'s> {
+    parts: Vec<Part<'s>>,
+    hits: Vec<Hit>,
+}
+
+impl Found<'_> {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.hits.len()
     }
-    Ok(rows.into_iter().flatten().collect())
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.hits.is_empty()
+    }
+
+    /// Lets rows at the end go, so that the entries of the others have `bytes` at most in all. The first row stays.
+    pub fn keep_bytes(&mut self, bytes: u64) -> Result<(), StoreError> {
+        let size = |(): &mut (), reader: &PartReader<'_>, page, at| Ok(reader.integers(Column::Size, page)?.get(at));
+        let sizes = self.read(size)?;
+        let mut all = 0u64;
+        let fitting = sizes.into_iter().enumerate().take_while(|(place, size)| {
+            all = all.saturating_add(u64::try_from(*size).unwrap_or(0));
+            *place == 0 || all <= bytes
+        });
+        let fitting = fitting.count();
+        self.hits.truncate(fitting);
+        Ok(())
+    }
+
+    /// The rows, in order.
+    pub fn rows(&self, columns: &[Column], payload: Payload) -> Result<Vec<FoundRow>, StoreError> {
+        let columns: Arc<[Column]> = columns.into();
+        Ok(self.read(|last, reader, page, at| fetch_row(last, reader, page, at, &columns, payload))?)
+    }
+
+    /// What `read` gives for the page and place of each row, in order; read part by part and page by page. It may
+    /// remember something between rows of a part.
+    fn read<S: Default, T: Send>(
+        &self,
+        read: impl Fn(&mut S, &PartReader<'_>, usize, usize) -> Result<T, PageError> + Sync,
+    ) -> Result<Vec<T>, PageError> {
+        let mut places: Vec<usize> = (0..self.hits.len()).collect();
+        places.sort_unstable_by_key(|place| (self.hits[*place].1, self.hits[*place].2));
+        let runs: Vec<&[usize]> = places.chunk_by(|a, b| self.hits[*a].1 == self.hits[*b].1).collect();
+        let of_run = |run: &&[usize]| {
+            let reader = PartReader::new(self.parts[self.hits[run[0]].1]);
+            let mut state = S::default();
+            let one = |place: &usize| {
+                let row = self.hits[*place].2;
+                let page = reader.page_of(row);
+                Ok((*place, read(&mut state, &reader, page, row - reader.page_rows(page).start)?))
+            };
+            run.iter().map(one).collect::<Result<Vec<_>, PageError>>()
+        };
+        let mut values: Vec<(usize, T)> = in_parallel(&runs, of_run)?.into_iter().flatten().collect();
+        values.sort_unstable_by_key(|(place, _)| *place);
+        Ok(values.into_iter().map(|(_, value)| value).collect())
+    }
 }
 
-fn fetch_row(reader: &PartReader<'_>, row: usize, columns: &Arc<[Column]>, scan: &Scan) -> Result<FoundRow, PageError> {
-    let page = reader.page_of(row);
-    let at = row - reader.page_rows(page).start;
-    let values = columns.iter().map(|column| reader.value(*column, page, at)).collect::<Result<_, _>>()?;
-    let payload = match scan.payload {
-        Payload::Without => None,
-        Payload::With => {
-            let mut payload = Vec::new();
-            reader.with_row(row, |row| rebuild(row, &mut payload))?;
-            Some(payload)
+/// For each column, the code and the value of the row before; neighbours often agree.
+type Last = Vec<(u32, Value)>;
+
+fn fetch_row(
+    last: &mut Last,
+    reader: &PartReader<'_>,
+    page: usize,
+    at: usize,
+    columns: &Arc<[Column]>,
+    payload: Payload,
+) -> Result<FoundRow, PageError> {
+    last.resize(columns.len(), (ABSENT, Value::Absent));
+    let values = columns.iter().zip(last).map(|(column, last)| {
+        if !column.kind().is_coded() {
+            return reader.value(*column, page, at);
         }
-    };
+        let texts = reader.texts(*column, page)?;
+        let value = || texts.get(at).map_or(Value::Absent, Value::text);
+        if !texts.is_shared() {
+            return Ok(value());
+        }
+        let code = texts.code(at);
+        if code != last.0 {
+            *last = (code, value());
+        }
+        Ok(last.1.clone())
+    });
+    let values = values.collect::<Result<_, _>>()?;
+    let is_cut = reader.texts(Column::Residual, page)?.code(at) != ABSENT;
+    let wanted = payload == Payload::With || payload == Payload::Uncut && !is_cut;
+    let payload = wanted.then(|| {
+        let mut payload = Vec::new();
+        rebuild(&PageRows::new(reader, page).row(at, &[])?, &mut payload);
+        Ok(payload)
+    });
     Ok(FoundRow {
-        index: reader.integers(Column::Index, page)?.slice()[at] as u64,
-        time: reader.integers(Column::Time, page)?.slice()[at],
+        index: reader.integers(Column::Index, page)?.get(at) as u64,
+        time: reader.integers(Column::Time, page)?.get(at),
         columns: Arc::clone(columns),
         values,
-        payload,
+        is_cut,
+        payload: payload.transpose()?,
     })
 }
 
@@ -244,7 +322,7 @@ impl PartReader<'_> {
     /// The value of a row of a page.
     pub(crate) fn value(&self, column: Column, page: usize, at: usize) -> Result<Value, PageError> {
         Ok(match column.kind() {
-            Kind::Integer | Kind::Time => match self.integers(column, page)?.slice()[at] {
+            Kind::Integer | Kind::Time => match self.integers(column, page)?.get(at) {
                 NO_INTEGER => Value::Absent,
                 value => Value::Integer(value),
             },
@@ -261,7 +339,10 @@ impl PartReader<'_> {
             }
             Kind::Body | Kind::Blob => {
                 let row = self.page_rows(page).start + at;
-                self.bytes(column, row, |bytes| if bytes.is_empty() { Value::Absent } else { Value::text(bytes) })?
+                match self.bytes(column, row)?.slice() {
+                    [] => Value::Absent,
+                    bytes => Value::text(bytes),
+                }
             }
         })
     }
@@ -271,9 +352,9 @@ impl PartReader<'_> {
 const THREADS: usize = 2;
 
 /// Runs `work` on every part, results in the order of the parts.
-pub(crate) fn in_parallel<'a, T: Send>(
-    parts: &[Part<'a>],
-    work: impl Fn(&Part<'a>) -> Result<T, PageError> + Sync,
+pub(crate) fn in_parallel<P: Sync, T: Send>(
+    parts: &[P],
+    work: impl Fn(&P) -> Result<T, PageError> + Sync,
 ) -> Result<Vec<T>, PageError> {
     if parts.len() < 2 {
         return parts.iter().map(work).collect();

@@ -339,6 +339,16 @@ impl RowGroup {
         Ok(Block::from_columns(self.rows, columns))
     }
 
+    /// The first column of which this group is no copy of the other.
+    pub(crate) fn difference(&self, other: &Self) -> Result<Option<Column>, PageError> {
+        for column in Column::all() {
+            if !self.chunk(column).is_copy_of(other.chunk(column))? {
+                return Ok(Some(column));
+            }
+        }
+        Ok(None)
+    }
+
     pub(crate) fn chunk(&self, column: Column) -> &Chunk {
         &self.chunks[column as usize]
     }

@@ -14,7 +14,7 @@ use crate::column::Column;
 use crate::entry::Entry;
 use crate::head::Head;
 use crate::manifest::{Manifest, ManifestError, SegmentInfo, segment_path};
-use crate::segment::{Segment, SegmentError, SegmentWriter};
+use crate::segment::{RowGroup, Segment, SegmentError, SegmentWriter};
 use crate::snapshot::{OpenSegment, Snapshot};
 
 /// How the store keeps its rows.
@@ -95,6 +95,14 @@ struct Shared {
     head: Head,
     next: u64,
     next_segment: u64,
+}
+
+/// What a row group was made from.
+pub(crate) enum Source<'s> {
+    /// Rows, encoded anew.
+    Rows(Cow<'s, Block>),
+    /// Another row group, copied byte by byte.
+    Group(&'s RowGroup),
 }
 
 /// Asks the store; cheap to clone.
@@ -181,21 +189,22 @@ impl Store {
         let mut info = SegmentInfo::empty(id);
         info.bytes = writer.finish()?;
         info.note(block);
-        self.open_written(info, std::iter::once(Ok(Cow::Borrowed(block))))
+        self.open_written(info, std::iter::once(Ok(Source::Rows(Cow::Borrowed(block)))))
     }
 
-    /// Opens a segment that was written just now, and reads all of it back: it must give the rows of `blocks`, one for
-    /// each of its row groups, before anybody lets go of what it was made from.
-    pub(crate) fn open_written<'b>(
+    /// Opens a segment that was written just now, and reads all of it back: it must give what it was made from, a source
+    /// for each of its row groups, before anybody lets go of that.
+    pub(crate) fn open_written<'s>(
         &self,
         info: SegmentInfo,
-        mut blocks: impl Iterator<Item = Result<Cow<'b, Block>, StoreError>>,
+        mut sources: impl Iterator<Item = Result<Source<'s>, StoreError>>,
     ) -> Result<OpenSegment, StoreError> {
         let path = info.path(&self.directory);
         let segment = Segment::open(&*self.disk, &path, &self.cache)?;
         for group in segment.groups() {
-            let difference = match blocks.next() {
-                Some(block) => group.load()?.difference(&*block?),
+            let difference = match sources.next().transpose()? {
+                Some(Source::Rows(block)) => group.load()?.difference(&block),
+                Some(Source::Group(source)) => group.difference(source)?,
                 None => Some(Column::Index),
             };
             if let Some(column) = difference {

@@ -12,7 +12,7 @@ use crate::manifest::{Manifest, SegmentInfo, segment_path};
 use crate::retention::{Expired, Hold, Retention};
 use crate::segment::{RowGroup, SegmentWriter};
 use crate::snapshot::OpenSegment;
-use crate::store::{Store, StoreError};
+use crate::store::{Source, Store, StoreError};
 use crate::values::{ABSENT, Values};
 
 /// Rows that one segment grows to by compaction.
@@ -116,7 +116,11 @@ impl Store {
         let mut info = SegmentInfo::empty(id);
         info.bytes = writer.finish()?;
         sources.iter().for_each(|source| info.absorb(&source.info));
-        self.open_written(info, runs.iter().map(|run| together(run).map(Cow::Owned)))
+        let sources = runs.iter().map(|run| match run {
+            [full] if self.is_full(full) => Ok(Source::Group(full)),
+            small => together(small).map(Cow::Owned).map(Source::Rows),
+        });
+        self.open_written(info, sources)
     }
 
     fn is_full(&self, group: &RowGroup) -> bool {
@@ -158,7 +162,8 @@ impl Store {
             }
         }
         info.bytes = writer.finish()?;
-        self.open_written(info, kept.into_iter().map(|group| rest_of(group, clusters).map(Cow::Owned))).map(Some)
+        let rows = |group| rest_of(group, clusters).map(Cow::Owned).map(Source::Rows);
+        self.open_written(info, kept.into_iter().map(rows)).map(Some)
     }
 
     /// Puts `new` in the place of the segments in `run`.

@@ -11,58 +11,75 @@ pub(crate) const NO_INTEGER: i64 = i64::MIN;
 /// An absent UUID. The nil UUID is kept as text instead.
 pub(crate) const NO_UUID: [u8; 16] = [0; 16];
 
-/// Byte strings one after the other.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Byte strings one behind the other, with or without bytes of something else between them.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Strings {
-    ends: Vec<u32>,
+    /// Start and end of each.
+    places: Vec<(u32, u32)>,
     data: Vec<u8>,
 }
 
+impl PartialEq for Strings {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Strings {}
+
 impl Strings {
+    /// The parts of `data` between `places`, which must lie in it, in order.
+    pub(crate) fn within(data: Vec<u8>, places: Vec<(u32, u32)>) -> Self {
+        Self { places, data }
+    }
+
+    pub(crate) fn with_capacity(values: usize, bytes: usize) -> Self {
+        Self { places: Vec::with_capacity(values), data: Vec::with_capacity(bytes) }
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.places.len()
     }
 
     pub(crate) fn get(&self, at: usize) -> &[u8] {
-        let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
-        &self.data[start..self.ends[at] as usize]
+        let (start, end) = self.places[at];
+        &self.data[start as usize..end as usize]
     }
 
     pub(crate) fn push(&mut self, value: &[u8]) {
+        let start = self.data.len() as u32;
         self.data.extend_from_slice(value);
-        self.ends.push(u32::try_from(self.data.len()).expect("a block is bounded far below 4 GiB"));
+        self.places.push((start, u32::try_from(self.data.len()).expect("a block is bounded far below 4 GiB")));
     }
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.len()).map(|at| self.get(at))
     }
 
-    /// Bytes of all values together.
+    /// Bytes of all values together, and of what stands between them.
     pub(crate) fn bytes(&self) -> usize {
         self.data.len()
     }
 
     /// Memory that they take.
     pub(crate) fn memory(&self) -> usize {
-        self.data.capacity() + self.ends.capacity() * size_of::<u32>()
+        self.data.capacity() + self.places.capacity() * size_of::<(u32, u32)>()
     }
 
     pub(crate) fn data(&self) -> &[u8] {
         &self.data
     }
 
-    /// The value that the byte at `offset` of [`Self::data`] belongs to.
-    pub(crate) fn at_byte(&self, offset: usize) -> usize {
-        self.ends.partition_point(|end| *end as usize <= offset)
+    /// The value that the byte at `offset` of [`Self::data`] belongs to, or the next if it belongs to none.
+    pub(crate) fn at_byte(&self, offset: usize) -> Option<usize> {
+        let at = self.places.partition_point(|(_, end)| *end as usize <= offset);
+        (at < self.len()).then_some(at)
     }
 
-    /// Where value `at` ends in [`Self::data`].
-    pub(crate) fn end(&self, at: usize) -> usize {
-        self.ends[at] as usize
-    }
-
-    pub(crate) fn with_capacity(values: usize, bytes: usize) -> Self {
-        Self { ends: Vec::with_capacity(values), data: Vec::with_capacity(bytes) }
+    /// Where value `at` stands in [`Self::data`].
+    pub(crate) fn place(&self, at: usize) -> std::ops::Range<usize> {
+        let (start, end) = self.places[at];
+        start as usize..end as usize
     }
 }
 
@@ -87,6 +104,12 @@ impl Dictionary {
     /// The value of a code; `None` for [`ABSENT`].
     pub(crate) fn get(&self, code: u32) -> Option<&[u8]> {
         (code != ABSENT).then(|| self.0.get(code as usize))
+    }
+
+    /// The parts of `data` between `places`, which must lie in it, in order.
+    pub(crate) fn within(data: Vec<u8>, mut places: Vec<(u32, u32)>) -> Self {
+        places.insert(0, (0, 0));
+        Self(Strings::within(data, places))
     }
 
     /// Adds a value that is known to be new.

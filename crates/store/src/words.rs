@@ -102,11 +102,11 @@ impl WordIndex {
         while let Some(step) = finder.find(&data[from..]) {
             let start = from + step;
             from = start + 1; // hits may overlap, of which only one stands right
-            let word = self.words.at_byte(start);
-            let (first, end) = (self.words.end(word) - self.words.get(word).len(), self.words.end(word));
-            let begins = token.open_left || start == first;
-            let ends = token.open_right || start + text.len() == end;
-            if begins && ends && start + text.len() <= end {
+            let Some(word) = self.words.at_byte(start) else { return };
+            let place = self.words.place(word);
+            let begins = token.open_left || start == place.start;
+            let ends = token.open_right || start + text.len() == place.end;
+            if begins && ends && start + text.len() <= place.end {
                 each(word);
             }
         }

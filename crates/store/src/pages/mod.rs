@@ -7,13 +7,15 @@ mod chunk;
 mod delta;
 mod header;
 mod hybrid;
+mod narrow;
 mod page;
 mod read;
 mod write;
 
 pub(crate) use chunk::is_required;
 pub(crate) use hybrid::{put_varint, take_varint};
-pub(crate) use page::{Codes, PageCodes, PageData};
+pub(crate) use narrow::Codes;
+pub(crate) use page::{PageCodes, PageData};
 pub use read::PageError;
 pub(crate) use read::{Chunk, Use};
 pub(crate) use write::{Encoder, PAGE_ROWS};

@@ -1,14 +1,17 @@
 //! What is read of a chunk, in memory.
 
+use std::borrow::Cow;
+
 use parquet::bloom_filter::Sbbf;
 
-use crate::values::{ABSENT, Dictionary, Strings};
+use super::narrow::{Codes, PageIntegers};
+use crate::values::{Dictionary, Strings};
 use crate::words::WordIndex;
 
-/// Values of one page, a value for each row; or what stands beside the pages of a chunk.
+/// What is kept of a chunk between questions: values of one page, a value for each row; or what stands beside the pages.
 #[derive(Debug)]
 pub(crate) enum PageData {
-    Integers(Vec<i64>),
+    Integers(PageIntegers),
     Uuids(Vec<[u8; 16]>),
     /// Codes of the chunk's dictionary.
     Codes(Codes),
@@ -36,7 +39,7 @@ impl PageData {
     pub(crate) fn bytes(&self) -> usize {
         const OVERHEAD: usize = 128;
         let content = match self {
-            Self::Integers(values) => values.len() * size_of::<i64>(),
+            Self::Integers(values) => values.bytes(),
             Self::Uuids(values) => values.len() * size_of::<[u8; 16]>(),
             Self::Codes(codes) => codes.bytes(),
             Self::Plain(codes, dictionary) => codes.bytes() + dictionary.memory(),
@@ -53,48 +56,9 @@ impl PageData {
 const FILTER_BLOCK_BYTES: usize = 32;
 
 /// Codes of a page's rows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum PageCodes<'p> {
-    Each(&'p [u32]),
+    Each(Cow<'p, [u32]>),
     /// One for all.
     Same(u32),
-}
-
-/// Codes of a page, with the lowest and the highest of them. A page of one code only holds no more than that.
-#[derive(Debug, Clone)]
-pub(crate) struct Codes {
-    low: u32,
-    high: u32,
-    rows: usize,
-    each: Vec<u32>,
-}
-
-impl Codes {
-    pub(crate) fn new(codes: Vec<u32>) -> Self {
-        let low = codes.iter().copied().min().unwrap_or(ABSENT);
-        let high = codes.iter().copied().max().unwrap_or(ABSENT);
-        let rows = codes.len();
-        Self { low, high, rows, each: if low == high { Vec::new() } else { codes } }
-    }
-
-    pub(crate) fn same(code: u32, rows: usize) -> Self {
-        Self { low: code, high: code, rows, each: Vec::new() }
-    }
-
-    /// Lowest and highest code.
-    pub(crate) fn range(&self) -> (u32, u32) {
-        (self.low, self.high)
-    }
-
-    pub(crate) fn view(&self) -> PageCodes<'_> {
-        if self.low == self.high { PageCodes::Same(self.low) } else { PageCodes::Each(&self.each) }
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
-        (0..self.rows).map(|row| if self.low == self.high { self.low } else { self.each[row] })
-    }
-
-    fn bytes(&self) -> usize {
-        self.each.len() * size_of::<u32>()
-    }
 }

@@ -11,7 +11,8 @@ use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
 use super::chunk::is_required;
 use super::header::{PageHeader, PageKind};
-use super::page::{Codes, PageData};
+use super::narrow::{Codes, PageIntegers};
+use super::page::PageData;
 use super::{delta, hybrid};
 use crate::block::absent;
 use crate::cache::{DICTIONARY, FILTER, PageCache, PageKey, WORDS};
@@ -19,6 +20,8 @@ use crate::column::{Column, Kind};
 use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
 use crate::words::WordIndex;
 
+/// Scratch space that a thread keeps between pages.
+const SCRATCH_BYTES_MAX: usize = 1 << 20;
 /// Largest page that is read.
 const PAGE_BYTES_MAX: u32 = 1 << 30;
 
@@ -44,6 +47,29 @@ pub enum PageError {
         /// Column of the page.
         column: &'static str,
     },
+}
+
+/// Values of one page as they are read, a value for each row.
+enum Decoded {
+    Integers(Vec<i64>),
+    Uuids(Vec<[u8; 16]>),
+    /// Codes of the chunk's dictionary.
+    Codes(Vec<u32>),
+    /// Codes of a dictionary of the page's own.
+    Plain(Vec<u32>, Dictionary),
+    Bytes(Strings),
+}
+
+impl From<Decoded> for PageData {
+    fn from(values: Decoded) -> Self {
+        match values {
+            Decoded::Integers(values) => Self::Integers(PageIntegers::new(&values)),
+            Decoded::Uuids(values) => Self::Uuids(values),
+            Decoded::Codes(codes) => Self::Codes(Codes::new(&codes)),
+            Decoded::Plain(codes, dictionary) => Self::Plain(Codes::new(&codes), dictionary),
+            Decoded::Bytes(strings) => Self::Bytes(strings),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +104,7 @@ pub(crate) enum Use {
 
 thread_local! {
     static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    static COMPRESSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Chunk {
@@ -149,7 +176,7 @@ impl Chunk {
 
     /// The values of a page.
     pub(crate) fn page(&self, page: usize, again: Use) -> Result<Arc<PageData>, PageError> {
-        self.cached(page as u32, again, || self.read_values(page))
+        self.cached(page as u32, again, || self.read_values(page).map(PageData::from))
     }
 
     /// The chunk's dictionary, as [`PageData::Dictionary`]; empty if it has none.
@@ -184,15 +211,14 @@ impl Chunk {
     }
 
     fn read_dictionary(&self) -> Result<Dictionary, PageError> {
-        let mut dictionary = Dictionary::default();
-        let Some((offset, length)) = self.dictionary else { return Ok(dictionary) };
+        let Some((offset, length)) = self.dictionary else { return Ok(Dictionary::default()) };
         let (header, payload) = self.read_page(offset, length)?;
-        let mut rest = payload.as_slice();
+        let mut places = Vec::with_capacity((header.values as usize).min(payload.len()));
+        let mut at = 0;
         for _ in 0..header.values {
-            let value = take_string(&mut rest).ok_or_else(|| self.damaged(offset))?;
-            dictionary.push(value);
+            places.push(string_at(&payload, &mut at).ok_or_else(|| self.damaged(offset))?);
         }
-        Ok(dictionary)
+        Ok(Dictionary::within(payload, places))
     }
 
     /// All values of the chunk.
@@ -203,55 +229,83 @@ impl Chunk {
         }
         for page in 0..self.pages.len() {
             match (&mut all, self.read_values(page)?) {
-                (Values::Integers(all), PageData::Integers(values)) => all.extend(values),
-                (Values::Uuids(all), PageData::Uuids(values)) => all.extend(values),
-                (Values::Coded { codes: all, .. }, PageData::Codes(codes)) => all.extend(codes.iter()),
-                (Values::Coded { codes: all, dictionary }, PageData::Plain(codes, values)) => {
+                (Values::Integers(all), Decoded::Integers(values)) => all.extend(values),
+                (Values::Uuids(all), Decoded::Uuids(values)) => all.extend(values),
+                (Values::Coded { codes: all, dictionary }, Decoded::Codes(codes))
+                    if codes.iter().all(|code| (*code as usize) < dictionary.len()) =>
+                {
+                    all.extend(codes);
+                }
+                (Values::Coded { codes: all, dictionary }, Decoded::Plain(codes, values)) => {
                     let shift = dictionary.len() as u32 - 1;
                     for value in values.values() {
                         dictionary.push(value);
                     }
-                    all.extend(codes.iter().map(|code| if code == ABSENT { ABSENT } else { code + shift }));
+                    all.extend(codes.iter().map(|code| if *code == ABSENT { ABSENT } else { code + shift }));
                 }
-                (Values::Bytes(all), PageData::Bytes(strings)) => strings.iter().for_each(|value| all.push(value)),
+                (Values::Bytes(all), Decoded::Bytes(strings)) => strings.iter().for_each(|value| all.push(value)),
                 _ => return Err(self.damaged(self.pages[page].offset)),
             }
         }
         Ok(all)
     }
 
-    fn read_values(&self, page: usize) -> Result<PageData, PageError> {
-        let PageAt { offset, length, rows, .. } = self.pages[page];
-        let (header, payload) = self.read_page(offset, length)?;
-        self.decode(&header, &payload, rows)?.ok_or_else(|| self.damaged(offset))
+    /// Whether it has the pages of another chunk, byte by byte.
+    pub(crate) fn is_copy_of(&self, other: &Self) -> Result<bool, PageError> {
+        let shape = |chunk: &Self| (chunk.compressed, chunk.dictionary.is_some(), chunk.pages.len());
+        if shape(self) != shape(other) || self.words_bytes()? != other.words_bytes()? {
+            return Ok(false);
+        }
+        let rows = |chunk: &Self| (0..chunk.pages.len()).map(|page| chunk.page_rows(page)).collect::<Vec<_>>();
+        let places = |chunk: &Self| {
+            let pages = chunk.pages.iter().map(|page| (page.offset, page.length));
+            chunk.dictionary.into_iter().chain(pages).collect::<Vec<_>>()
+        };
+        if rows(self) != rows(other) {
+            return Ok(false);
+        }
+        for (mine, theirs) in places(self).into_iter().zip(places(other)) {
+            if mine.1 != theirs.1 || self.read_bytes(mine.0, mine.1)? != other.read_bytes(theirs.0, theirs.1)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
-    fn decode(&self, header: &PageHeader, payload: &[u8], rows: usize) -> Result<Option<PageData>, PageError> {
+    fn read_values(&self, page: usize) -> Result<Decoded, PageError> {
+        let PageAt { offset, length, rows, .. } = self.pages[page];
+        let (header, payload) = self.read_page(offset, length)?;
+        self.decode(&header, payload, rows)?.ok_or_else(|| self.damaged(offset))
+    }
+
+    fn decode(&self, header: &PageHeader, payload: Vec<u8>, rows: usize) -> Result<Option<Decoded>, PageError> {
         if header.kind != PageKind::Data || header.values as usize != rows {
             return Ok(None);
         }
-        let mut rest = payload;
+        let mut rest = payload.as_slice();
         let Some(levels) = self.take_levels(&mut rest, rows) else { return Ok(None) };
         Ok(match self.column.kind() {
             Kind::Integer | Kind::Time => {
                 let Some(present) = self.integers(header, rest, levels.present)? else { return Ok(None) };
-                Some(PageData::Integers(levels.spread(present, NO_INTEGER)))
+                Some(Decoded::Integers(levels.spread(present, NO_INTEGER)))
             }
-            Kind::Uuid => uuids(rest, levels.present).map(|present| PageData::Uuids(levels.spread(present, NO_UUID))),
+            Kind::Uuid => uuids(rest, levels.present).map(|present| Decoded::Uuids(levels.spread(present, NO_UUID))),
             Kind::Text | Kind::Json | Kind::Binary if header.encoding == Encoding::PLAIN as i32 => {
-                plain_codes(rest, &levels)
+                let start = payload.len() - rest.len();
+                plain_codes(payload, start, &levels)
             }
-            _ if levels.present == 0 && self.column.kind().is_coded() => {
-                Some(PageData::Codes(Codes::same(ABSENT, rows)))
-            }
+            _ if levels.present == 0 && self.column.kind().is_coded() => Some(Decoded::Codes(vec![ABSENT; rows])),
             Kind::Text | Kind::Json | Kind::Binary => {
                 // Code zero means "absent" in memory, the first value in the file.
                 take_codes(rest, levels.present).map(|mut codes| {
                     codes.iter_mut().for_each(|code| *code = code.saturating_add(1));
-                    PageData::Codes(Codes::new(levels.spread(codes, ABSENT)))
+                    Decoded::Codes(levels.spread(codes, ABSENT))
                 })
             }
-            Kind::Body | Kind::Blob => strings(rest, &levels),
+            Kind::Body | Kind::Blob => {
+                let start = payload.len() - rest.len();
+                strings(payload, start, &levels)
+            }
         })
     }
 
@@ -265,9 +319,10 @@ impl Chunk {
         let dictionary = self.cached(DICTIONARY, Use::Again, || {
             let (_, plain) = self.read_page(offset, length)?;
             let values = plain.as_chunks().0.iter().map(|bytes: &[u8; 8]| i64::from_le_bytes(*bytes));
-            Ok(PageData::Integers(values.collect()))
+            Ok(PageData::Integers(PageIntegers::new(&values.collect::<Vec<_>>())))
         })?;
         let PageData::Integers(values) = &*dictionary else { return Ok(None) };
+        let values = values.all();
         Ok(codes.iter().map(|code| values.get(*code as usize).copied()).collect())
     }
 
@@ -289,27 +344,37 @@ impl Chunk {
     }
 
     fn read_page(&self, offset: u64, length: usize) -> Result<(PageHeader, Vec<u8>), PageError> {
-        let mut bytes = self.read_bytes(offset, length)?;
-        let mut rest = bytes.as_slice();
-        let header = PageHeader::read(&mut rest).filter(|header| header.size <= PAGE_BYTES_MAX);
-        let header =
-            header.filter(|header| header.compressed as usize == rest.len()).ok_or_else(|| self.damaged(offset))?;
-        if !self.compressed {
-            let start = bytes.len() - header.compressed as usize;
-            bytes.drain(..start);
-            return Ok((header, bytes));
-        }
-        let payload = decompress(rest, header.size as usize).ok_or_else(|| self.damaged(offset))?;
-        Ok((header, payload))
+        let mut bytes = COMPRESSED.take();
+        bytes.resize(length.max(bytes.len()), 0);
+        let read = self.fill(&mut bytes[..length], offset).and_then(|()| {
+            let mut rest = &bytes[..length];
+            let header = PageHeader::read(&mut rest).filter(|header| header.size <= PAGE_BYTES_MAX);
+            let header = header.filter(|header| header.compressed as usize == rest.len());
+            let header = header.ok_or_else(|| self.damaged(offset))?;
+            let payload = if self.compressed { decompress(rest, header.size as usize) } else { Some(rest.to_vec()) };
+            Ok((header, payload.ok_or_else(|| self.damaged(offset))?))
+        });
+        bytes.truncate(SCRATCH_BYTES_MAX);
+        bytes.shrink_to(SCRATCH_BYTES_MAX);
+        COMPRESSED.set(bytes);
+        read
     }
 
     fn read_bytes(&self, offset: u64, length: usize) -> Result<Vec<u8>, PageError> {
         let mut bytes = vec![0; length];
-        let read = self.file.read_at(&mut bytes, offset).map_err(|cause| PageError::Disk { offset, length, cause })?;
-        if read < length {
-            return Err(self.damaged(offset));
-        }
+        self.fill(&mut bytes, offset)?;
         Ok(bytes)
+    }
+
+    fn fill(&self, bytes: &mut [u8], offset: u64) -> Result<(), PageError> {
+        let length = bytes.len();
+        let read = self.file.read_at(bytes, offset).map_err(|cause| PageError::Disk { offset, length, cause })?;
+        if read < length { Err(self.damaged(offset)) } else { Ok(()) }
+    }
+
+    /// A page whose values cannot be right.
+    pub(crate) fn damaged_page(&self, page: usize) -> PageError {
+        self.damaged(self.pages[page].offset)
     }
 
     fn damaged(&self, offset: u64) -> PageError {
@@ -342,9 +407,12 @@ impl Levels {
         levels.iter().map(|level| if *level == 0 { absent } else { values.next().unwrap_or(absent) }).collect()
     }
 
+    fn rows(&self) -> usize {
+        self.levels.as_ref().map_or(self.present, Vec::len)
+    }
+
     fn iter(&self) -> impl Iterator<Item = bool> {
-        let rows = self.levels.as_ref().map_or(self.present, Vec::len);
-        (0..rows).map(|row| self.levels.as_ref().is_none_or(|levels| levels[row] != 0))
+        (0..self.rows()).map(|row| self.levels.as_ref().is_none_or(|levels| levels[row] != 0))
     }
 }
 
@@ -360,26 +428,30 @@ fn uuids(bytes: &[u8], count: usize) -> Option<Vec<[u8; 16]>> {
     (uuids.len() == count && rest.is_empty()).then(|| uuids.to_vec())
 }
 
-fn plain_codes(mut bytes: &[u8], levels: &Levels) -> Option<PageData> {
-    let mut dictionary = Dictionary::default();
-    let mut codes = Vec::new();
+fn plain_codes(payload: Vec<u8>, mut at: usize, levels: &Levels) -> Option<Decoded> {
+    let mut places = Vec::with_capacity(levels.present);
+    let mut codes = Vec::with_capacity(levels.rows());
     for present in levels.iter() {
-        codes.push(if present { dictionary.push(take_string(&mut bytes)?) } else { ABSENT });
+        if present {
+            places.push(string_at(&payload, &mut at)?);
+        }
+        codes.push(if present { places.len() as u32 } else { ABSENT });
     }
-    Some(PageData::Plain(Codes::new(codes), dictionary))
+    Some(Decoded::Plain(codes, Dictionary::within(payload, places)))
 }
 
-fn strings(mut bytes: &[u8], levels: &Levels) -> Option<PageData> {
-    let mut strings = Strings::with_capacity(levels.levels.as_ref().map_or(levels.present, Vec::len), bytes.len());
+fn strings(payload: Vec<u8>, mut at: usize, levels: &Levels) -> Option<Decoded> {
+    let mut places = Vec::with_capacity(levels.rows());
     for present in levels.iter() {
-        strings.push(if present { take_string(&mut bytes)? } else { &[] });
+        places.push(if present { string_at(&payload, &mut at)? } else { (at as u32, at as u32) });
     }
-    Some(PageData::Bytes(strings))
+    Some(Decoded::Bytes(Strings::within(payload, places)))
 }
 
-fn take_string<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    let (value, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    *bytes = rest;
-    Some(value)
+/// Start and end of the string whose length stands `at`, which moves on.
+fn string_at(payload: &[u8], at: &mut usize) -> Option<(u32, u32)> {
+    let length = u32::from_le_bytes(*payload.get(*at..)?.first_chunk()?) as usize;
+    let start = *at + size_of::<u32>();
+    *at = start.checked_add(length).filter(|end| *end <= payload.len())?;
+    Some((start as u32, *at as u32)) // pages are at most `PAGE_BYTES_MAX` long
 }

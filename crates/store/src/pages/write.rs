@@ -15,7 +15,7 @@ use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
 /// Rows of one page. Narrow columns share these bounds, so that one page of each is one piece of work for a query.
 pub(crate) const PAGE_ROWS: usize = 8192;
 /// A page of bodies ends at this size, so that one row costs little to fetch.
-const BODY_PAGE_BYTES: usize = 512 << 10;
+const BODY_PAGE_BYTES: usize = 128 << 10;
 /// Integers with no more distinct values than this are kept through a dictionary.
 const INTEGER_DICTIONARY_MAX: usize = 1024;
 /// Bits of the bloom filter for each row: about 2 % false answers.

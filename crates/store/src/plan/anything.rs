@@ -115,8 +115,8 @@ impl Asking<'_, '_> {
         let mut found = Mask::none(self.part.page_rows(page).len());
         let mut text = Vec::new();
         for row in among.iter() {
-            let time = times.slice()[row];
-            let latency = latencies.slice()[row];
+            let time = times.get(row);
+            let latency = latencies.get(row);
             let request = if latency == NO_INTEGER { time } else { time.wrapping_sub(latency) };
             text.clear();
             // Blanks separate words as the borders of values do; patterns do not reach over them.
@@ -126,7 +126,7 @@ impl Asking<'_, '_> {
             ends.push(text.len());
             residual::put_uuid(&uuids.slice()[row], &mut text);
             ends.push(text.len());
-            text.extend_from_slice(codes.slice()[row].to_string().as_bytes());
+            text.extend_from_slice(codes.get(row).to_string().as_bytes());
             ends.push(text.len());
             let mut start = 0;
             let hit = ends.into_iter().any(|end| {

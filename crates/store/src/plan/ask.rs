@@ -2,6 +2,7 @@
 
 use std::cell::{Ref, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use audit::Json;
@@ -10,9 +11,10 @@ use query::{Term, Test};
 use super::fits::{Fits, fits_shape, fits_text};
 use super::{Leaf, Node, Plan};
 use crate::column::Column;
-use crate::evaluate::matches_naively;
+use crate::evaluate::{NAIVE_COLUMNS, matches_naively};
 use crate::mask::Mask;
 use crate::needle::Needle;
+use crate::page_rows::PageRows;
 use crate::pages::{PageCodes, PageError};
 use crate::part::PartReader;
 use crate::residual;
@@ -75,7 +77,24 @@ impl Asking<'_, '_> {
     /// Rows of `page` that match.
     pub(super) fn matches(&self, page: usize) -> Result<Mask, PageError> {
         let rows = self.part.page_rows(page).len();
+        if !self.page_may_match(&self.plan.root, page)? {
+            return Ok(Mask::none(rows));
+        }
         self.node(&self.plan.root, page, Mask::all(rows))
+    }
+
+    /// Whether the bounds of a page leave it open that a row of it matches: like stands by like, so that most pages are
+    /// ruled out by one of several terms before the rows of any are looked at.
+    fn page_may_match(&self, node: &Node, page: usize) -> Result<bool, PageError> {
+        match node {
+            Node::And(parts) => parts.iter().try_fold(true, |may, part| Ok(may && self.page_may_match(part, page)?)),
+            Node::Or(parts) => parts.iter().try_fold(false, |may, part| Ok(may || self.page_may_match(part, page)?)),
+            Node::Leaf(Leaf::Text { id, column, shape, test }) if self.part.is_coded_throughout(*column) => {
+                let (low, high) = self.part.texts(*column, page)?.range();
+                Ok(self.fits(*id, *column, |value| fits_shape(shape, test, value))?.between(low, high) != Some(false))
+            }
+            _ => Ok(true),
+        }
     }
 
     /// Rows of `among` that `node` matches.
@@ -119,17 +138,17 @@ impl Asking<'_, '_> {
     }
 
     fn integers(&self, column: Column, test: &Test, page: usize, mut among: Mask) -> Result<Mask, PageError> {
+        let Some((low, high)) = bounds(test) else { return Ok(among.clear()) };
         let values = self.part.integers(column, page)?;
-        let values = values.slice();
-        let fits = match test {
-            Test::Exists => Mask::of(values.len(), |row| values[row] != NO_INTEGER),
-            Test::Within(range) => {
-                let (low, high) = (range.low.unwrap_or(NO_INTEGER + 1), range.high.unwrap_or(i64::MAX));
-                Mask::of(values.len(), |row| low <= values[row] && values[row] <= high)
-            }
-            Test::Is(_) | Test::Has(_) | Test::Between(_) | Test::Inside(_) => Mask::none(values.len()),
-        };
-        among.intersect(&fits);
+        let (least, most) = values.range();
+        if most < low || high < least {
+            return Ok(among.clear());
+        }
+        if among.is_sparse() {
+            return Ok(among.filter(|row| (low..=high).contains(&values.get(row))));
+        }
+        let values = values.all();
+        among.intersect(&Mask::of(values.len(), |row| low <= values[row] && values[row] <= high));
         Ok(among)
     }
 
@@ -155,11 +174,14 @@ impl Asking<'_, '_> {
             &own
         };
         let (low, high) = texts.range();
-        match (fits.between(low, high), texts.codes()) {
-            (Some(true), _) => Ok(among),
-            (Some(false), _) | (None, PageCodes::Same(_)) => Ok(among.clear()),
-            (None, PageCodes::Each(codes)) => {
-                among.intersect(&Mask::of(codes.len(), |row| fits.has(codes[row])));
+        match fits.between(low, high) {
+            Some(true) => Ok(among),
+            Some(false) => Ok(among.clear()),
+            None if among.is_sparse() => Ok(among.filter(|row| fits.has(texts.code(row)))),
+            None => {
+                if let PageCodes::Each(codes) = texts.codes() {
+                    among.intersect(&Mask::of(codes.len(), |row| fits.has(codes[row])));
+                }
                 Ok(among)
             }
         }
@@ -225,16 +247,20 @@ impl Asking<'_, '_> {
         if may_hold.as_ref().is_some_and(|pages| !pages.contains(&true)) {
             return Ok(found);
         }
-        let candidates: Vec<usize> = among.iter().map(|row| row + rows.start).collect();
-        let may_hold = |run: usize| may_hold.as_ref().is_none_or(|pages| pages[run]);
-        self.part.each_run(column, &candidates, may_hold, |first, strings, wanted| {
-            let hits = needle.map(|needle| needle.rows(strings));
-            for row in wanted.iter().copied() {
-                let body = strings.get(row - first);
-                let may_fit = hits.as_ref().is_none_or(|hits| hits.contains(row - first));
-                if may_fit && !body.is_empty() && Json::whole(body).is_ok_and(&test) {
-                    found.insert(row - rows.start);
+        let wanted = |page: usize, of_page: Range<usize>| {
+            may_hold.as_ref().is_none_or(|pages| pages[page])
+                && among.any_within(of_page.start.saturating_sub(rows.start)..of_page.end - rows.start)
+        };
+        self.part.each_run(column, rows.clone(), wanted, |first, strings| {
+            let mut ask = |at: usize| {
+                let (row, body) = ((first + at).wrapping_sub(rows.start), strings.get(at));
+                if row < rows.len() && among.contains(row) && !body.is_empty() && Json::whole(body).is_ok_and(&test) {
+                    found.insert(row);
                 }
+            };
+            match needle {
+                Some(needle) => needle.rows(strings).iter().for_each(&mut ask),
+                None => (0..strings.len()).for_each(&mut ask),
             }
         })?;
         Ok(found)
@@ -252,14 +278,25 @@ impl Asking<'_, '_> {
     }
 
     pub(super) fn events(&self, term: &Term, page: usize, among: Mask) -> Result<Mask, PageError> {
-        let start = self.part.page_rows(page).start;
         let mut found = Mask::none(self.part.page_rows(page).len());
+        let mut rows = PageRows::new(self.part, page);
         for row in among.iter() {
-            if self.part.with_row(start + row, |values| matches_naively(term, values))? {
+            if matches_naively(term, &rows.row(row, NAIVE_COLUMNS)?) {
                 found.insert(row);
             }
         }
         Ok(found)
+    }
+}
+
+/// Lowest and highest integer that satisfy the test, if any do.
+fn bounds(test: &Test) -> Option<(i64, i64)> {
+    match test {
+        Test::Exists => Some((NO_INTEGER + 1, i64::MAX)),
+        Test::Within(range) => {
+            Some((range.low.unwrap_or(i64::MIN).max(NO_INTEGER + 1), range.high.unwrap_or(i64::MAX)))
+        }
+        Test::Is(_) | Test::Has(_) | Test::Between(_) | Test::Inside(_) => None,
     }
 }
 

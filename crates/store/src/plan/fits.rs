@@ -4,28 +4,29 @@ use audit::Json;
 use query::Test;
 
 use super::Shape;
-use crate::values::{ABSENT, Dictionary};
+use crate::values::Dictionary;
 
 /// Which codes of a dictionary satisfy a test. Absent values never do.
 #[derive(Debug, Clone)]
 pub(super) struct Fits {
+    fit: Vec<bool>,
     /// For each code, how many codes before it fit; and how many do in all.
     before: Vec<u32>,
 }
 
 impl Fits {
     /// No code fits.
-    pub(super) const NONE: &Self = &Self { before: Vec::new() };
+    pub(super) const NONE: &Self = &Self { fit: Vec::new(), before: Vec::new() };
 
     pub(super) fn of(dictionary: &Dictionary, mut test: impl FnMut(&[u8]) -> bool) -> Self {
-        let mut before = Vec::with_capacity(dictionary.len() + 1);
-        before.extend([ABSENT, 0]);
+        let fit: Vec<bool> = std::iter::once(false).chain(dictionary.values().map(&mut test)).collect();
         let mut count = 0;
-        for value in dictionary.values() {
-            count += u32::from(test(value));
-            before.push(count);
-        }
-        Self { before }
+        let sums = fit.iter().map(|fits| {
+            count += u32::from(*fits);
+            count
+        });
+        let before = std::iter::once(0).chain(sums).collect();
+        Self { fit, before }
     }
 
     /// Whether any code fits.
@@ -34,8 +35,7 @@ impl Fits {
     }
 
     pub(super) fn has(&self, code: u32) -> bool {
-        let at = code as usize;
-        self.before[at] != self.before[at + 1]
+        self.fit[code as usize]
     }
 
     /// Whether all codes from `low` to `high` fit, or none; nothing if some do.
@@ -61,5 +61,10 @@ pub(super) fn fits_shape(shape: &Shape, test: &Test, value: &[u8]) -> bool {
 }
 
 pub(super) fn fits_text(test: &Test, value: &[u8]) -> bool {
+    if let Test::Is(pattern) = test
+        && let Some(text) = pattern.as_literal()
+    {
+        return !value.is_empty() && value.eq_ignore_ascii_case(text.as_bytes());
+    }
     std::str::from_utf8(value).is_ok_and(|text| test.fits_text(text))
 }
