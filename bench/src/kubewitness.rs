@@ -105,7 +105,12 @@ impl Server {
             Ok(url)
         };
         match question {
-            Ours::Events { query, newest, .. } => with("search", query, *newest),
+            Ours::Events { query, show, newest } => {
+                let mut url = with("search", query, *newest)?;
+                let fields: Vec<&str> = show.iter().map(|show| show.name()).collect();
+                url.query_pairs_mut().append_pair("fields", &fields.join(","));
+                Ok(url)
+            }
             Ours::Groups { query, by, count, largest } => {
                 let mut url = with("groups", query, *largest)?;
                 // A count of everything is the count of the one cluster there is.

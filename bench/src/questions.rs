@@ -17,6 +17,16 @@ pub(crate) enum Show {
     Field(&'static str),
 }
 
+impl Show {
+    /// Its name in a row.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Field(name) => name,
+        }
+    }
+}
+
 /// What is counted in a group.
 #[derive(Clone, Copy)]
 pub(crate) enum Count {

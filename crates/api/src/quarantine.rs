@@ -2,9 +2,9 @@
 
 use axum::extract::{Query as Parameters, State};
 use axum::response::Response;
-use query::{Context, Expr, Field, Query, Raw};
+use query::{Context, Expr, Field, Query, Raw, RowKeys};
 use serde::Deserialize;
-use store::{Order, Scan};
+use store::Order;
 
 use crate::problem::Problem;
 use crate::router::Api;
@@ -32,8 +32,8 @@ pub(crate) async fn list(
             let query = read_query(&context, None, &parameters.since, &parameters.until)?;
             let query = query.and(Query { expr: Expr::field_is(Field::Format, "quarantine") });
             let limit = parameters.limit.unwrap_or(ROWS).min(ROWS_MAX);
-            let scan = Scan::shown(limit, Order::Newest, Raw::With);
-            let page = Page::find(&api.store.snapshot(), &query, &scan, Raw::With);
+            let first = (limit, Order::Newest);
+            let page = Page::find(&api.store.snapshot(), &query, first, RowKeys::ALL, Raw::With);
             Ok(page.map_err(|error| Problem::internal(&error))?.into_response())
         })
         .await

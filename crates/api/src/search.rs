@@ -5,7 +5,8 @@ use axum::Json;
 use axum::extract::{Query as Parameters, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use query::{Context, Expr, Field, Query, Range, Raw, Test, parse_duration, parse_since, parse_until};
+use query::{Context, Expr, Field, Query, ROW_KEYS, Range, Raw, RowKeys, Test};
+use query::{parse_duration, parse_since, parse_until};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 use store::{Column, FoundRow, GroupBy, KEYS_MAX, Key, Order, Scan, Snapshot, StoreError, Value};
@@ -32,6 +33,7 @@ pub(crate) struct SearchParameters {
     limit: Option<usize>,
     order: Option<String>,
     cursor: Option<String>,
+    fields: Option<String>,
     raw: Option<bool>,
 }
 
@@ -64,7 +66,8 @@ pub(crate) async fn search(
             };
             let raw = if parameters.raw.unwrap_or(false) { Raw::With } else { Raw::Without };
             let limit = parameters.limit.unwrap_or(ROWS).min(ROWS_MAX);
-            let page = Page::find(&api.store.snapshot(), &query, &Scan::shown(limit, order, raw), raw);
+            let keys = parameters.fields.as_deref().map_or(Ok(RowKeys::ALL), read_fields)?;
+            let page = Page::find(&api.store.snapshot(), &query, (limit, order), keys, raw);
             Ok(page.map_err(|error| Problem::internal(&error))?.into_response())
         })
         .await
@@ -124,6 +127,7 @@ fn key_json(value: &Value, key: Key) -> JsonValue {
 /// Rows of an answer.
 pub(crate) struct Page {
     rows: Vec<FoundRow>,
+    keys: RowKeys,
     raw: Raw,
     /// There may be more behind the last row.
     more: bool,
@@ -132,13 +136,20 @@ pub(crate) struct Page {
 
 impl Page {
     /// Finds the places of rows first, so that their sizes are known before they are held.
-    pub(crate) fn find(snapshot: &Snapshot, query: &Query, scan: &Scan, raw: Raw) -> Result<Self, StoreError> {
-        let mut found = snapshot.find(query, scan.order, scan.limit)?;
+    pub(crate) fn find(
+        snapshot: &Snapshot,
+        query: &Query,
+        (limit, order): (usize, Order),
+        keys: RowKeys,
+        raw: Raw,
+    ) -> Result<Self, StoreError> {
+        let scan = Scan::shown(limit, order, keys, raw);
+        let mut found = snapshot.find(query, order, limit)?;
         let count = found.len();
         found.keep_bytes(ANSWER_BYTES_MAX)?;
         let rows = found.rows(&scan.columns, scan.payload)?;
-        let more = scan.limit > 0 && (count == scan.limit || rows.len() < count);
-        Ok(Self { rows, raw, more, searched: snapshot.next() })
+        let more = limit > 0 && (count == limit || rows.len() < count);
+        Ok(Self { rows, keys, raw, more, searched: snapshot.next() })
     }
 
     /// The answer. The JSON of the rows is written as it is made: a row is no object of ours.
@@ -146,7 +157,7 @@ impl Page {
         let mut text = b"{\"rows\":[".to_vec();
         for (place, row) in self.rows.iter().enumerate() {
             text.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
-            text.extend_from_slice(&row.to_json(self.raw));
+            text.extend_from_slice(&row.to_json(self.keys, self.raw));
         }
         let next = self.rows.last().filter(|_| self.more).map(|row| cursor(row.time, row.index));
         let next = JsonValue::from(next);
@@ -177,6 +188,13 @@ fn read_order(name: Option<&str>) -> Result<Order, Problem> {
         Some("oldest") => Ok(Order::Oldest),
         Some(other) => Err(Problem::parameter("order", format_args!("{other:?} is neither newest nor oldest"))),
     }
+}
+
+fn read_fields(list: &str) -> Result<RowKeys, Problem> {
+    RowKeys::parse(list).map_err(|name| {
+        let known = ROW_KEYS.join(", ");
+        Problem::parameter("fields", format_args!("a row has no field {name:?}; it has {known}"))
+    })
 }
 
 fn read_keys(text: &str) -> Result<Vec<Key>, Problem> {

@@ -123,6 +123,8 @@ async fn a_row_has_its_stable_names_and_exact_text() {
     assert_eq!(keys[..query::ROW_KEYS.len()], query::ROW_KEYS);
     assert_eq!(row["raw"].as_str().unwrap().as_bytes(), testkit::event(7));
     assert_eq!((row["user"].as_str(), row["code"].as_i64()), (Some("alice"), Some(200)));
+    let page = world.get("/api/v1/search?fields=code,user").await;
+    assert_eq!(page["rows"][0], serde_json::json!({ "user": "alice", "code": 200 }));
 }
 
 #[tokio::test]

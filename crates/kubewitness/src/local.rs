@@ -9,7 +9,7 @@ use anyhow::Context;
 use audit::{Format, Micros};
 use host::Host;
 use ledger::EntryView;
-use query::{Expr, Field, Query, Raw, Row, Test};
+use query::{Expr, Field, Query, Raw, Row, RowKeys, Test};
 use store::{Column, FoundRow, GroupBy, Key, Scan, Snapshot, Value, Viewer};
 use tlog::{LeafIndex, TreeSize};
 
@@ -83,7 +83,7 @@ impl Local {
                 Some((time, index)) => ask.query.clone().and(Query { expr: after(ask.order, time, index) }),
                 None => ask.query.clone(),
             };
-            let rows = self.store.scan(&query, &Scan::shown(wanted, order(ask.order), ask.raw))?;
+            let rows = self.store.scan(&query, &Scan::shown(wanted, order(ask.order), RowKeys::ALL, ask.raw))?;
             for row in &rows {
                 if show(row)?.is_break() {
                     return Ok(());
@@ -118,7 +118,7 @@ fn after(order: Order, time: i64, index: u64) -> Expr {
 
 impl Backend for Local {
     fn search(&self, ask: &Ask<'_>, sink: &mut RowSink<'_>) -> anyhow::Result<()> {
-        self.pages(ask, &mut |row| sink(&row.to_json(ask.raw)))
+        self.pages(ask, &mut |row| sink(&row.to_json(RowKeys::ALL, ask.raw)))
     }
 
     fn group(&self, query: &Query, by: &[Field]) -> anyhow::Result<Vec<Group>> {

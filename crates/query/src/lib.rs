@@ -32,7 +32,7 @@ pub use path::{LIST_DEPTH_MAX, Path, Root, Step};
 pub use pattern::{Pattern, Piece};
 pub use range::{NumberRange, Range};
 pub use reference::reference_markdown;
-pub use row_json::{ROW_KEYS, Raw, Shown};
+pub use row_json::{ROW_KEYS, Raw, RowKeys, Shown};
 pub use scalars::{Scalars, words};
 pub use time::{Context, TIME_MAX, TIME_MIN, TimeError, parse_duration, parse_since, parse_until};
 pub use trust::{Remark, remarks, remarks_of};

@@ -41,6 +41,28 @@ pub const ROW_KEYS: [&str; 19] = [
     "trust",
 ];
 
+/// Some of [`ROW_KEYS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowKeys(u32);
+
+impl RowKeys {
+    /// Every key.
+    pub const ALL: Self = Self((1 << ROW_KEYS.len()) - 1);
+
+    /// Those of a list such as `time,user,verb`; the first name that is no key is an error.
+    pub fn parse(list: &str) -> Result<Self, &str> {
+        list.split(',').map(str::trim).try_fold(Self(0), |keys, name| {
+            let at = ROW_KEYS.iter().position(|key| *key == name).ok_or(name)?;
+            Ok(Self(keys.0 | 1 << at))
+        })
+    }
+
+    /// Their names, in the order of [`ROW_KEYS`].
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        ROW_KEYS.into_iter().enumerate().filter(move |(at, _)| self.0 >> at & 1 != 0).map(|(_, key)| key)
+    }
+}
+
 /// What a row's JSON shows, wherever it was read from.
 #[derive(Debug, Clone, Default)]
 #[expect(missing_docs, reason = "see `Row` and `Field`")]
@@ -70,38 +92,63 @@ pub struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// One line of JSON with the keys of [`ROW_KEYS`], without a line break, and with `raw` if an entry is given.
-    /// Times are RFC 3339 in UTC; `trust` is `"ok"` or the list of remarks.
-    pub fn to_json(&self, raw: Option<&[u8]>) -> Vec<u8> {
+    /// One line of JSON with some of the keys of [`ROW_KEYS`], without a line break, and with `raw` if an entry is
+    /// given. Times are RFC 3339 in UTC; `trust` is `"ok"` or the list of remarks.
+    pub fn to_json(&self, keys: RowKeys, raw: Option<&[u8]>) -> Vec<u8> {
         let mut json = Writer::new();
-        json.text("cluster", self.cluster).json("index", self.index.to_string().as_bytes());
-        json.text("time", &format_rfc3339(self.time)).text("received", &format_rfc3339(self.received));
-        put_text("user", &self.user, &mut json);
-        put_list("groups", self.groups, &mut json);
-        put_text("verb", &self.verb, &mut json);
-        put_text("resource", &self.resource, &mut json);
-        put_text("subresource", &self.subresource, &mut json);
-        put_text("namespace", &self.namespace, &mut json);
-        put_text("name", &self.name, &mut json);
-        json.json("code", self.code.map_or("null".to_owned(), |code| code.to_string()).as_bytes());
-        put_text("decision", &self.decision, &mut json);
-        put_list("ips", self.ips, &mut json);
-        put_text("agent", &self.agent, &mut json);
-        put_text("stage", &self.stage, &mut json);
-        put_text("level", &self.level, &mut json);
-        put_text("auditID", &self.audit_id, &mut json);
-        json.json("trust", &trust_json(&self.remarks));
+        for key in keys.names() {
+            self.put(key, &mut json);
+        }
         if let Some(payload) = raw {
             put_raw(payload, &mut json);
         }
         json.finish()
     }
+
+    fn put(&self, key: &str, json: &mut Writer) {
+        match key {
+            "index" => json.json(key, self.index.to_string().as_bytes()),
+            "time" => json.text(key, &format_rfc3339(self.time)),
+            "received" => json.text(key, &format_rfc3339(self.received)),
+            "groups" => json.json(key, &list_json(self.groups)),
+            "code" => json.json(key, self.code.map_or("null".to_owned(), |code| code.to_string()).as_bytes()),
+            "ips" => json.json(key, &list_json(self.ips)),
+            "trust" => json.json(key, &trust_json(&self.remarks)),
+            _ => match self.text(key) {
+                Some(text) => json.text(key, text),
+                None => json.json(key, b"null"),
+            },
+        };
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        match key {
+            "cluster" => Some(self.cluster),
+            "user" => self.user.as_deref(),
+            "verb" => self.verb.as_deref(),
+            "resource" => self.resource.as_deref(),
+            "subresource" => self.subresource.as_deref(),
+            "namespace" => self.namespace.as_deref(),
+            "name" => self.name.as_deref(),
+            "decision" => self.decision.as_deref(),
+            "agent" => self.agent.as_deref(),
+            "stage" => self.stage.as_deref(),
+            "level" => self.level.as_deref(),
+            "auditID" => self.audit_id.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Row<'a> {
-    /// The row as one line of JSON; see [`Shown::to_json`].
+    /// The row as one line of JSON with every key; see [`Shown::to_json`].
     pub fn to_json(&self, raw: Raw) -> Vec<u8> {
-        self.shown().to_json((raw == Raw::With).then_some(self.payload))
+        self.to_json_of(RowKeys::ALL, raw)
+    }
+
+    /// The same with some of the keys.
+    pub fn to_json_of(&self, keys: RowKeys, raw: Raw) -> Vec<u8> {
+        self.shown().to_json(keys, (raw == Raw::With).then_some(self.payload))
     }
 
     fn shown(&self) -> Shown<'a> {
@@ -131,15 +178,8 @@ impl<'a> Row<'a> {
     }
 }
 
-fn put_text(key: &str, text: &Option<Cow<'_, str>>, json: &mut Writer) {
-    match text {
-        Some(text) => json.text(key, text),
-        None => json.json(key, b"null"),
-    };
-}
-
-fn put_list(key: &str, list: Option<Json<'_>>, json: &mut Writer) {
-    json.json(key, &texts_json(list.into_iter().flat_map(Json::elements).filter_map(Json::text)));
+fn list_json(list: Option<Json<'_>>) -> Vec<u8> {
+    texts_json(list.into_iter().flat_map(Json::elements).filter_map(Json::text))
 }
 
 fn put_raw(payload: &[u8], json: &mut Writer) {
@@ -186,6 +226,16 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_chosen_by_name() {
+        assert_eq!(RowKeys::parse("verb, time").unwrap().names().collect::<Vec<_>>(), ["time", "verb"]);
+        assert_eq!(RowKeys::parse(&ROW_KEYS.join(",")), Ok(RowKeys::ALL));
+        assert_eq!(RowKeys::parse("time,who"), Err("who"));
+        let shown = Shown { user: Some("a\u{1}\"".into()), code: Some(-5), ..Shown::default() };
+        let json = |keys| String::from_utf8(shown.to_json(RowKeys::parse(keys).unwrap(), None)).unwrap();
+        assert_eq!(json("user,code,name,ips"), r#"{"user":"a\u0001\"","name":null,"code":-5,"ips":[]}"#);
+    }
 
     #[test]
     fn base64_of_rfc_4648() {

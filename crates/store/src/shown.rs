@@ -3,50 +3,58 @@
 use std::borrow::Cow;
 
 use audit::{Format, Json};
-use query::{Entry, Raw, Shown, remarks_of};
+use query::{Entry, Raw, RowKeys, Shown, remarks_of};
 
 use crate::column::Column;
 use crate::row::FoundRow;
 use crate::scan::{Order, Payload, Scan};
 use crate::snapshot::format_of;
 
-/// Columns of which [`FoundRow::to_json`] is made.
-const COLUMNS: [Column; 19] = [
-    Column::Received,
-    Column::Cluster,
-    Column::Format,
-    Column::User,
-    Column::Groups,
-    Column::Verb,
-    Column::Resource,
-    Column::Subresource,
-    Column::Namespace,
-    Column::Name,
-    Column::Code,
-    Column::Decision,
-    Column::Ips,
-    Column::Agent,
-    Column::Stage,
-    Column::Level,
-    Column::AuditId,
-    Column::LatencyUs,
-    Column::Defect,
-];
+/// Columns that the JSON of every row needs, to read an entry that is kept as it arrived.
+const ALWAYS: [Column; 3] = [Column::Received, Column::Cluster, Column::Format];
+
+/// Columns of which a key of the JSON is made.
+fn columns_of(key: &str) -> &'static [Column] {
+    match key {
+        "user" => &[Column::User],
+        "groups" => &[Column::Groups],
+        "verb" => &[Column::Verb],
+        "resource" => &[Column::Resource],
+        "subresource" => &[Column::Subresource],
+        "namespace" => &[Column::Namespace],
+        "name" => &[Column::Name],
+        "code" => &[Column::Code],
+        "decision" => &[Column::Decision],
+        "ips" => &[Column::Ips],
+        "agent" => &[Column::Agent],
+        "stage" => &[Column::Stage],
+        "level" => &[Column::Level],
+        "auditID" => &[Column::AuditId],
+        "trust" => &[Column::LatencyUs, Column::Ips, Column::AuditId],
+        _ => &[],
+    }
+}
 
 impl Scan {
-    /// Rows that are shown by [`FoundRow::to_json`].
-    pub fn shown(limit: usize, order: Order, raw: Raw) -> Self {
+    /// Rows that are shown by [`FoundRow::to_json`] with the same keys.
+    pub fn shown(limit: usize, order: Order, keys: RowKeys, raw: Raw) -> Self {
         let payload = if raw == Raw::With { Payload::With } else { Payload::Uncut };
-        Self { limit, order, columns: COLUMNS.to_vec(), payload }
+        let mut columns = ALWAYS.to_vec();
+        for column in keys.names().flat_map(columns_of) {
+            if !columns.contains(column) {
+                columns.push(*column);
+            }
+        }
+        Self { limit, order, columns, payload }
     }
 }
 
 impl FoundRow {
-    /// The stable JSON of a row of [`Scan::shown`], the same as [`query::Row::to_json`] gives of its entry.
-    pub fn to_json(&self, raw: Raw) -> Vec<u8> {
+    /// The stable JSON of a row of [`Scan::shown`], the same as [`query::Row::to_json_of`] gives of its entry.
+    pub fn to_json(&self, keys: RowKeys, raw: Raw) -> Vec<u8> {
         let payload = self.payload().unwrap_or_default();
         if self.is_cut() {
-            return self.shown().to_json((raw == Raw::With).then_some(payload));
+            return self.shown().to_json(keys, (raw == Raw::With).then_some(payload));
         }
         let code = format_of(self.text(Column::Format).unwrap_or_default().as_bytes());
         let entry = Entry {
@@ -56,7 +64,7 @@ impl FoundRow {
             format: Format::from_code(code).unwrap_or(Format::Quarantine),
             payload,
         };
-        entry.with_row(|row| row.to_json(raw))
+        entry.with_row(|row| row.to_json_of(keys, raw))
     }
 
     fn shown(&self) -> Shown<'_> {
