@@ -15,6 +15,8 @@ pub(crate) struct Block {
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     codes: [u32; Column::COUNT],
+    /// A bit for each coded column with a value.
+    coded: u64,
     integers: [i64; INTEGERS],
     uuid: [u8; 16],
     bytes: [&'a [u8]; WIDE],
@@ -36,7 +38,8 @@ fn wide(column: Column) -> usize {
 
 impl Default for Draft<'_> {
     fn default() -> Self {
-        Self { codes: [ABSENT; Column::COUNT], integers: [NO_INTEGER; INTEGERS], uuid: NO_UUID, bytes: [&[]; WIDE] }
+        let codes = [ABSENT; Column::COUNT];
+        Self { codes, coded: 0, integers: [NO_INTEGER; INTEGERS], uuid: NO_UUID, bytes: [&[]; WIDE] }
     }
 }
 
@@ -69,6 +72,7 @@ pub(crate) struct BlockBuilder {
 enum Growing {
     Integers(Vec<i64>),
     Uuids(Vec<[u8; 16]>),
+    /// Rows at the end that have no code yet have no value.
     Coded(Vec<u32>, Box<Interner>),
     Bytes(Strings),
 }
@@ -94,6 +98,7 @@ impl BlockBuilder {
     pub(crate) fn set_text(&mut self, draft: &mut Draft<'_>, column: Column, value: &[u8]) {
         if let Growing::Coded(_, interner) = &mut self.columns[column as usize] {
             draft.codes[column as usize] = interner.intern(value);
+            draft.coded |= 1 << column as usize;
         }
     }
 
@@ -102,7 +107,11 @@ impl BlockBuilder {
             match column {
                 Growing::Integers(values) => values.push(draft.integers[at]),
                 Growing::Uuids(values) => values.push(draft.uuid),
-                Growing::Coded(codes, _) => codes.push(draft.codes[at]),
+                Growing::Coded(codes, _) if draft.coded >> at & 1 != 0 => {
+                    codes.resize(self.rows, ABSENT);
+                    codes.push(draft.codes[at]);
+                }
+                Growing::Coded(..) => {}
                 Growing::Bytes(strings) => strings.push(draft.bytes[wide(name)]),
             }
         }
@@ -121,7 +130,10 @@ impl BlockBuilder {
         let columns = self.columns.into_iter().map(|column| match column {
             Growing::Integers(values) => Values::Integers(values),
             Growing::Uuids(values) => Values::Uuids(values),
-            Growing::Coded(codes, interner) => Values::Coded { codes, dictionary: interner.into_dictionary() },
+            Growing::Coded(mut codes, interner) => {
+                codes.resize(self.rows, ABSENT);
+                Values::Coded { codes, dictionary: interner.into_dictionary() }
+            }
             Growing::Bytes(strings) => Values::Bytes(strings),
         });
         Block { rows: self.rows, columns: columns.collect() }
@@ -133,7 +145,9 @@ impl BlockBuilder {
             Growing::Integers(values) => Values::Integers(values.clone()),
             Growing::Uuids(values) => Values::Uuids(values.clone()),
             Growing::Coded(codes, interner) => {
-                Values::Coded { codes: codes.clone(), dictionary: interner.dictionary().clone() }
+                let mut codes = codes.clone();
+                codes.resize(self.rows, ABSENT);
+                Values::Coded { codes, dictionary: interner.dictionary().clone() }
             }
             Growing::Bytes(strings) => Values::Bytes(strings.clone()),
         });
@@ -230,8 +244,18 @@ impl Block {
 
     fn rows_by_place(&self) -> Vec<usize> {
         let places = self.integers(Column::Index);
-        let mut rows: Vec<usize> = (0..self.rows).collect();
-        rows.sort_unstable_by_key(|row| places[*row]);
+        let first = places.iter().copied().min().unwrap_or(0);
+        // Mostly there is an entry at each place, so that a row's place says where it comes.
+        let mut rows = vec![usize::MAX; self.rows];
+        for (row, place) in places.iter().enumerate() {
+            if let Some(slot) = rows.get_mut(place.wrapping_sub(first) as usize) {
+                *slot = row;
+            }
+        }
+        if rows.contains(&usize::MAX) {
+            rows = (0..self.rows).collect();
+            rows.sort_unstable_by_key(|row| places[*row]);
+        }
         rows
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use audit::{Event, Format, Json, User};
+use audit::{Event, Format, Json, Micros, User, parse_rfc3339};
 
 use crate::block::{BlockBuilder, Draft};
 use crate::column::Column;
@@ -147,21 +147,22 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn times(&mut self, event: &Event<'a>) {
-        let (request, stage) = (event.received(), event.stage_time());
+        let request = self.time(Column::LatencyUs, event.request_received_timestamp);
+        let stage = self.time(Column::Time, event.stage_timestamp);
         if let Some(time) = stage.or(request) {
             self.draft.set_integer(Column::Time, time);
-            self.cut_time(Column::Time, stage, event.stage_timestamp);
-            self.cut_time(Column::LatencyUs, request, event.request_received_timestamp);
         }
         if let (Some(request), Some(stage)) = (request, stage) {
             self.draft.set_integer(Column::LatencyUs, stage - request);
         }
     }
 
-    fn cut_time(&mut self, column: Column, time: Option<i64>, json: Option<Json<'a>>) {
-        if let Some(inner) = time.and(json).and_then(Json::inner).filter(|inner| residual::is_canonical_time(inner)) {
-            self.cut(column, VERBATIM, inner);
-        }
+    /// Reads a time, and cuts it out if it is written as it will be put back.
+    fn time(&mut self, column: Column, json: Option<Json<'a>>) -> Option<Micros> {
+        let inner = json?.inner()?;
+        let Some(time) = residual::parse_time(inner) else { return parse_rfc3339(&json?.text()?) };
+        self.cut(column, VERBATIM, inner);
+        Some(time)
     }
 
     fn annotations(&mut self, event: &Event<'a>) {

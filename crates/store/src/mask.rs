@@ -61,10 +61,10 @@ impl Mask {
 
     /// Whether any of some neighbouring rows is in the set.
     pub(crate) fn any_within(&self, rows: Range<usize>) -> bool {
-        let rows = rows.start..rows.end.min(self.rows);
+        let mut rows = rows.start..rows.end.min(self.rows);
         let (first, last) = (rows.start / 64, rows.end.div_ceil(64).min(self.words.len()));
         let words = self.words.get(first..last).unwrap_or_default();
-        words.iter().any(|word| *word != 0) && rows.clone().any(|row| self.contains(row))
+        words.iter().any(|word| *word != 0) && rows.any(|row| self.contains(row))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -193,9 +193,29 @@ pub(crate) fn put_time(time: Micros, out: &mut impl Sink) {
     out.put(&text);
 }
 
-/// Whether a text that was read as a time is one that [`put_time`] writes.
-pub(crate) fn is_canonical_time(text: &[u8]) -> bool {
-    text.len() == 27 && text[10] == b'T' && text[19] == b'.' && text[26] == b'Z'
+/// Reads a time as [`put_time`] writes it; nothing for any other way to write one.
+pub(crate) fn parse_time(text: &[u8]) -> Option<Micros> {
+    let text: &[u8; 27] = text.try_into().ok()?;
+    let mut pairs = [0i64; 10];
+    for (pair, at) in pairs.iter_mut().zip([0, 2, 5, 8, 11, 14, 17, 20, 22, 24]) {
+        let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
+        if tens > 9 || ones > 9 {
+            return None;
+        }
+        *pair = i64::from(tens * 10 + ones);
+    }
+    let between = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (26, b'Z')];
+    if between.into_iter().any(|(at, byte)| text[at] != byte) {
+        return None;
+    }
+    let [century, year, month, day, hour, minute, second, micros @ ..] = pairs;
+    let year = century * 100 + year;
+    let known = (1..=12).contains(&month) && (1..=audit::days_in_month(year, month)).contains(&day);
+    if !known || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = audit::days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(seconds * 1_000_000 + micros.into_iter().fold(0, |all, pair| all * 100 + pair))
 }
 
 /// Date of a day number since 1970, by eras of 400 years that begin on 1 March.
@@ -300,6 +320,8 @@ fn escape_one(text: &[u8], out: &mut impl Sink) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -310,6 +332,20 @@ mod tests {
             let mut out = Vec::new();
             put_time(time, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), audit::format_rfc3339(time));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn times_are_read_as_the_audit_crate_does(
+            text in "(0|19|20|99)[0-9]{1,2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9].[0-9]{6}Z?",
+        ) {
+            if let Some(time) = parse_time(text.as_bytes()) {
+                prop_assert_eq!(Some(time), audit::parse_rfc3339(&text));
+                let mut back = Vec::new();
+                put_time(time, &mut back);
+                prop_assert_eq!(String::from_utf8(back).unwrap(), text);
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! has, such as keys; it never misses one that a string has.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use audit::Json;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -198,8 +199,13 @@ impl WordIndexBuilder {
     pub(crate) fn add_page<'a>(&mut self, bodies: impl Iterator<Item = &'a [u8]>) {
         self.recent.clear();
         self.recent.resize(RECENT, 0);
-        for body in bodies {
-            each_word(body, &mut |word| {
+        let mut last: &[u8] = &[];
+        for body in bodies.filter(|body| !body.is_empty()) {
+            // Like stands by like: what a body shares with the one before it has been noted.
+            let plain = is_plain(body);
+            let fresh = if plain { between_common(body, last) } else { 0..body.len() };
+            last = if plain { body } else { &[] };
+            each_word(&body[fresh], &mut |word| {
                 // The hash has a random seed: nobody can make two words that are taken for one.
                 let hash = self.hasher.hash_one(word);
                 let slot = &mut self.recent[hash as usize % RECENT];
@@ -270,6 +276,58 @@ const IN_WORD: [bool; 256] = {
     }
     table
 };
+
+/// What stands in `text` between the words that it shares with `other` at their beginnings and at their ends. Neither
+/// has an escape that stands for a part of a word.
+fn between_common(text: &[u8], other: &[u8]) -> Range<usize> {
+    let start = common_start(text, other);
+    let start = text[..start].iter().rposition(|byte| IS_BORDER[usize::from(*byte)]).map_or(0, |at| at + 1);
+    let end = text.len() - common_end(&text[start..], &other[start..]);
+    let end = text[end..].iter().position(|byte| IS_BORDER[usize::from(*byte)]).map_or(text.len(), |at| end + at);
+    start..end
+}
+
+/// Bytes that are compared at once.
+const STEP: usize = 32;
+
+/// How many bytes are equal at the beginnings.
+fn common_start(a: &[u8], b: &[u8]) -> usize {
+    let (steps_a, steps_b) = (a.as_chunks::<STEP>().0, b.as_chunks::<STEP>().0);
+    let at = steps_a.iter().zip(steps_b).take_while(|(a, b)| a == b).count() * STEP;
+    at + a[at..].iter().zip(&b[at..]).take_while(|(a, b)| a == b).count()
+}
+
+/// How many bytes are equal at the ends.
+fn common_end(a: &[u8], b: &[u8]) -> usize {
+    let (steps_a, steps_b) = (a.as_rchunks::<STEP>().1, b.as_rchunks::<STEP>().1);
+    let at = steps_a.iter().rev().zip(steps_b.iter().rev()).take_while(|(a, b)| a == b).count() * STEP;
+    let (rest_a, rest_b) = (&a[..a.len() - at], &b[..b.len() - at]);
+    at + rest_a.iter().rev().zip(rest_b.iter().rev()).take_while(|(a, b)| a == b).count()
+}
+
+/// Bytes that are no part of a word, nor of an escape that stands between words.
+const IS_BORDER: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = !IN_WORD[byte] && !matches!(byte as u8, b'\\' | b'"' | b'/');
+        byte += 1;
+    }
+    table
+};
+
+/// Whether every escape of a JSON text stands between words.
+fn is_plain(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (length, is_gap) = escape(&rest[at..]);
+        if !is_gap {
+            return false;
+        }
+        rest = rest.get(at + length..).unwrap_or_default();
+    }
+    true
+}
 
 /// Calls `each` with the words of a JSON text in lower case; some may come twice.
 fn each_word(json: &[u8], each: &mut impl FnMut(&[u8])) {
@@ -359,14 +417,26 @@ mod tests {
     }
 
     fn body() -> impl Strategy<Value = String> {
-        let text = prop_oneof!["[abA é_.\"\\\\\n/-]{0,12}", "a{60,70}b?", "[ab]\u{1}[ab]"];
+        // Neighbours often share beginnings and ends.
+        let alike = prop::collection::vec(prop::sample::select(vec!["a", "b", "ab ", "\"", "\\", "/", "é"]), 0..40);
+        let alike = alike.prop_map(|parts| parts.concat());
+        let text = prop_oneof!["[abA é_.\"\\\\\n/-]{0,12}", "a{60,70}b?", "[ab]\u{1}[ab]", alike];
         (text.clone(), text).prop_map(|(a, b)| serde_json::json!({ "k": [a, 1.5], "ab": b }).to_string())
     }
 
     proptest! {
         #[test]
+        fn what_is_common_is_measured(
+            (start, a, b, end) in ("[ab]{0,70}", "[ab]{0,40}", "[ab]{0,40}", "[ab]{0,70}"),
+        ) {
+            let (a, b) = (format!("{start}{a}{end}").into_bytes(), format!("{start}{b}{end}").into_bytes());
+            prop_assert_eq!(common_start(&a, &b), a.iter().zip(&b).take_while(|(a, b)| a == b).count());
+            prop_assert_eq!(common_end(&a, &b), a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count());
+        }
+
+        #[test]
         fn no_page_with_a_hit_is_passed_over(
-            pages in prop::collection::vec(prop::collection::vec(body(), 0..3), 1..4),
+            pages in prop::collection::vec(prop::collection::vec(body(), 0..5), 1..4),
             escaped in any::<bool>(),
             pattern in prop_oneof!["[abA é_*?.-]{0,8}", "\\*?a{58,70}b?\\*?"],
         ) {

@@ -21,9 +21,9 @@ impl Narrow {
     fn new(numbers: impl Iterator<Item = u64>, max: u64) -> Self {
         match max {
             0 => Self::Zero,
-            ..=0xFF => Self::One(numbers.map(|number| number as u8).collect()),
-            ..=0xFFFF => Self::Two(numbers.map(|number| number as u16).collect()),
-            ..=0xFFFF_FFFF => Self::Four(numbers.map(|number| number as u32).collect()),
+            1..=0xFF => Self::One(numbers.map(|number| number as u8).collect()),
+            0x100..=0xFFFF => Self::Two(numbers.map(|number| number as u16).collect()),
+            0x1_0000..=0xFFFF_FFFF => Self::Four(numbers.map(|number| number as u32).collect()),
             _ => Self::Eight(numbers.collect()),
         }
     }
@@ -168,14 +168,14 @@ mod tests {
         #[test]
         fn integers_come_back(values in integers()) {
             let kept = PageIntegers::new(&values);
-            prop_assert_eq!((0..values.len()).map(|row| kept.get(row)).collect::<Vec<_>>(), values.clone());
+            prop_assert_eq!(&(0..values.len()).map(|row| kept.get(row)).collect::<Vec<_>>(), &values);
             prop_assert_eq!(kept.all(), values);
         }
 
         #[test]
         fn codes_come_back(codes in prop::collection::vec(prop_oneof![0u32..3, 0u32..70_000, any::<u32>()], 1..40)) {
             let kept = Codes::new(&codes);
-            prop_assert_eq!((0..codes.len()).map(|row| kept.get(row)).collect::<Vec<_>>(), codes.clone());
+            prop_assert_eq!(&(0..codes.len()).map(|row| kept.get(row)).collect::<Vec<_>>(), &codes);
             match kept.view() {
                 PageCodes::Same(code) => prop_assert!(codes.iter().all(|other| *other == code)),
                 PageCodes::Each(each) => prop_assert_eq!(each.into_owned(), codes),

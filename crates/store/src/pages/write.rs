@@ -141,8 +141,9 @@ impl ChunkWriter<'_> {
             ranks[*code as usize] = rank as u32 + 1;
         }
         let value_of = |rank: u32| dictionary.get(by_value[rank as usize]).unwrap_or_default();
-        let present_rows = codes.iter().filter(|code| **code != ABSENT).count();
+        let present_rows = if by_value.is_empty() { 0 } else { codes.iter().filter(|code| **code != ABSENT).count() };
         let plain = by_value.len() * 4 > present_rows * 3;
+        let valued = if by_value.is_empty() { 0 } else { PAGE_ROWS };
         if !plain {
             let mut page = Vec::with_capacity(dictionary.bytes() + by_value.len() * 4);
             by_value.iter().for_each(|code| put_string(dictionary.get(*code).unwrap_or_default(), &mut page));
@@ -152,13 +153,15 @@ impl ChunkWriter<'_> {
         for rows in order.chunks(PAGE_ROWS) {
             self.encoder.levels.clear();
             present.clear();
-            for row in rows {
-                let rank = ranks[codes[*row as usize] as usize];
+            // Many columns have no value at all.
+            let ranks = rows.iter().take(valued).map(|row| ranks[codes[*row as usize] as usize]);
+            for rank in ranks {
                 self.encoder.levels.push(u32::from(rank != ABSENT));
                 if rank != ABSENT {
                     present.push(rank - 1);
                 }
             }
+            self.encoder.levels.resize(rows.len(), 0);
             let range = present.iter().min().zip(present.iter().max());
             let range = range.map(|(min, max)| (value_of(*min).to_vec(), value_of(*max).to_vec()));
             let bounds = Bounds { range, absent: rows.len() - present.len() };
