@@ -8,8 +8,10 @@ mod apiserver;
 mod child;
 mod crashes;
 mod evidence;
+mod random_rules;
 mod readers;
 mod real_cluster;
+mod sigma;
 mod story;
 mod verdicts;
 mod witness;
@@ -34,7 +36,7 @@ struct Options {
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     /// Scenarios to run [default: all]
-    #[arg(value_parser = ["real-cluster", "crashes", "readers"])]
+    #[arg(value_parser = ["real-cluster", "crashes", "readers", "sigma"])]
     scenarios: Vec<String>,
 }
 
@@ -78,6 +80,9 @@ async fn run(options: &Options) -> Result<Verdicts> {
     }
     if chosen("readers") {
         readers::run(&kubewitness, &dir.join("readers"), &mut verdicts)?;
+    }
+    if chosen("sigma") {
+        sigma::run(&kubewitness, &dir.join("sigma"), &mut verdicts)?;
     }
     Ok(verdicts)
 }
