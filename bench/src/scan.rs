@@ -32,7 +32,7 @@ const LOAD_MAX: Duration = Duration::from_millis(50);
 /// Most memory of a scan.
 const MEMORY_MAX: u64 = 200_000_000;
 /// What the rows about more rules mean.
-const TENFOLD: &str = "Ten times the rules are the rules and nine copies of each that look for other values: every text that a rule wants is another, but for verbs and stages, which the rules of a larger set share as well. Where each rule stands ten times as it is, what is asked is shared, and all findings are told ten times.";
+const TENFOLD: &str = "Ten times the rules are the rules and nine copies of each that look for other values: every text that a rule wants is another, but for verbs and stages, which the rules of a larger set share as well. Where each rule stands ten times as it is, what is asked is shared and every finding is told ten times. Copies of a rule that only feeds a correlation feed none, and make findings of their own, so that findings grow more than tenfold.";
 
 /// Exit code of a scan that found something grave.
 const FOUND: i32 = 2;
