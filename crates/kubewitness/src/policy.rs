@@ -1,6 +1,8 @@
 //! `kubewitness policy`: audit policies before and after they are rolled out.
 
 mod blind_spots;
+mod correlation;
+mod detection;
 mod diff;
 mod eval;
 mod explain;

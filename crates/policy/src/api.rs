@@ -3,154 +3,16 @@
 //! Built in is what Kubernetes itself serves. What a cluster adds (custom resources, aggregated servers) comes
 //! from `kubectl api-resources`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use crate::version::ServerVersion;
 
-/// Resource, its subresources, first and last minor version that serves it (zero: always).
-type Row = (&'static str, &'static [&'static str], u16, u16);
+/// What each version serves: `FIRST-LAST GROUP RESOURCE[/SUBRESOURCE] VERBS`, see `api/README.md`.
+const RESOURCES: &str = include_str!("api/resources.txt");
 
-// The rows of 1.36 are compared with the server's own list by `tests/api.rs`; `tests/data/README.md` says how to make
-// that list for another version.
-
-const STATUS: &[&str] = &["status"];
-const SCALE: &[&str] = &["scale", "status"];
-
-const GROUPS: &[(&str, &[Row])] = &[
-    (
-        "",
-        &[
-            ("bindings", &[], 0, 0),
-            ("componentstatuses", &[], 0, 0),
-            ("configmaps", &[], 0, 0),
-            ("endpoints", &[], 0, 0),
-            ("events", &[], 0, 0),
-            ("limitranges", &[], 0, 0),
-            ("namespaces", &["finalize", "status"], 0, 0),
-            ("nodes", &["proxy", "status"], 0, 0),
-            ("persistentvolumeclaims", STATUS, 0, 0),
-            ("persistentvolumes", STATUS, 0, 0),
-            (
-                "pods",
-                &[
-                    "attach",
-                    "binding",
-                    "ephemeralcontainers",
-                    "eviction",
-                    "exec",
-                    "log",
-                    "portforward",
-                    "proxy",
-                    "resize",
-                    "status",
-                ],
-                0,
-                0,
-            ),
-            ("podtemplates", &[], 0, 0),
-            ("replicationcontrollers", SCALE, 0, 0),
-            ("resourcequotas", STATUS, 0, 0),
-            ("secrets", &[], 0, 0),
-            ("serviceaccounts", &["token"], 0, 0),
-            ("services", &["proxy", "status"], 0, 0),
-        ],
-    ),
-    (
-        "admissionregistration.k8s.io",
-        &[
-            ("mutatingadmissionpolicies", &[], 32, 0),
-            ("mutatingadmissionpolicybindings", &[], 32, 0),
-            ("mutatingwebhookconfigurations", &[], 0, 0),
-            ("validatingadmissionpolicies", STATUS, 26, 0),
-            ("validatingadmissionpolicybindings", &[], 26, 0),
-            ("validatingwebhookconfigurations", &[], 0, 0),
-        ],
-    ),
-    ("apiextensions.k8s.io", &[("customresourcedefinitions", STATUS, 0, 0)]),
-    ("apiregistration.k8s.io", &[("apiservices", STATUS, 0, 0)]),
-    (
-        "apps",
-        &[
-            ("controllerrevisions", &[], 0, 0),
-            ("daemonsets", STATUS, 0, 0),
-            ("deployments", SCALE, 0, 0),
-            ("replicasets", SCALE, 0, 0),
-            ("statefulsets", SCALE, 0, 0),
-        ],
-    ),
-    ("authentication.k8s.io", &[("selfsubjectreviews", &[], 26, 0), ("tokenreviews", &[], 0, 0)]),
-    (
-        "authorization.k8s.io",
-        &[
-            ("localsubjectaccessreviews", &[], 0, 0),
-            ("selfsubjectaccessreviews", &[], 0, 0),
-            ("selfsubjectrulesreviews", &[], 0, 0),
-            ("subjectaccessreviews", &[], 0, 0),
-        ],
-    ),
-    ("autoscaling", &[("horizontalpodautoscalers", STATUS, 0, 0)]),
-    ("batch", &[("cronjobs", STATUS, 0, 0), ("jobs", STATUS, 0, 0)]),
-    (
-        "certificates.k8s.io",
-        &[
-            ("certificatesigningrequests", &["approval", "status"], 0, 0),
-            ("clustertrustbundles", &[], 27, 0),
-            ("podcertificaterequests", STATUS, 34, 0),
-        ],
-    ),
-    ("coordination.k8s.io", &[("leasecandidates", &[], 31, 0), ("leases", &[], 0, 0)]),
-    ("discovery.k8s.io", &[("endpointslices", &[], 0, 0)]),
-    ("events.k8s.io", &[("events", &[], 0, 0)]),
-    ("flowcontrol.apiserver.k8s.io", &[("flowschemas", STATUS, 0, 0), ("prioritylevelconfigurations", STATUS, 0, 0)]),
-    ("internal.apiserver.k8s.io", &[("storageversions", STATUS, 0, 0)]),
-    (
-        "networking.k8s.io",
-        &[
-            ("ingressclasses", &[], 0, 0),
-            ("ingresses", STATUS, 0, 0),
-            ("ipaddresses", &[], 27, 0),
-            ("networkpolicies", &[], 0, 0),
-            ("servicecidrs", STATUS, 27, 0),
-        ],
-    ),
-    ("node.k8s.io", &[("runtimeclasses", &[], 0, 0)]),
-    ("policy", &[("poddisruptionbudgets", STATUS, 0, 0), ("podsecuritypolicies", &[], 0, 24)]),
-    (
-        "rbac.authorization.k8s.io",
-        &[
-            ("clusterrolebindings", &[], 0, 0),
-            ("clusterroles", &[], 0, 0),
-            ("rolebindings", &[], 0, 0),
-            ("roles", &[], 0, 0),
-        ],
-    ),
-    (
-        "resource.k8s.io",
-        &[
-            ("deviceclasses", &[], 31, 0),
-            ("devicetaintrules", STATUS, 33, 0),
-            ("podschedulingcontexts", STATUS, 27, 31),
-            ("resourceclaims", STATUS, 26, 0),
-            ("resourceclaimtemplates", &[], 26, 0),
-            ("resourceclasses", &[], 26, 30),
-            ("resourcepoolstatusrequests", STATUS, 36, 0),
-            ("resourceslices", &[], 30, 0),
-        ],
-    ),
-    ("scheduling.k8s.io", &[("podgroups", STATUS, 36, 0), ("priorityclasses", &[], 0, 0), ("workloads", &[], 35, 0)]),
-    (
-        "storage.k8s.io",
-        &[
-            ("csidrivers", &[], 0, 0),
-            ("csinodes", &[], 0, 0),
-            ("csistoragecapacities", &[], 0, 0),
-            ("storageclasses", &[], 0, 0),
-            ("volumeattachments", STATUS, 0, 0),
-            ("volumeattributesclasses", &[], 29, 0),
-        ],
-    ),
-    ("storagemigration.k8s.io", &[("storageversionmigrations", STATUS, 30, 0)]),
-];
+/// Verbs of requests for resources.
+pub const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /// Groups that common add-ons serve; their resources are not known here.
 const ADD_ON_GROUPS: &[&str] = &["custom.metrics.k8s.io", "external.metrics.k8s.io", "metrics.k8s.io"];
@@ -158,9 +20,30 @@ const ADD_ON_GROUPS: &[&str] = &["custom.metrics.k8s.io", "external.metrics.k8s.
 /// What a cluster serves.
 #[derive(Debug, Clone, Default)]
 pub struct Api {
-    groups: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    groups: BTreeMap<String, BTreeMap<String, Resource>>,
     /// Whether the cluster itself said what it serves, so that everything else does not exist.
     complete: bool,
+}
+
+/// Verbs by subresource, the resource itself under the empty name.
+#[derive(Debug, Clone, Default)]
+struct Resource {
+    verbs: BTreeMap<String, Vec<&'static str>>,
+    /// Whether Kubernetes itself serves it, so that all its subresources are known.
+    is_built_in: bool,
+}
+
+/// Something that a cluster serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served<'a> {
+    /// API group, empty for core.
+    pub group: &'a str,
+    /// Resource.
+    pub resource: &'a str,
+    /// Subresource, empty for the resource itself.
+    pub subresource: &'a str,
+    /// Request verbs that it answers.
+    pub verbs: &'a [&'static str],
 }
 
 /// The text is not the output of `kubectl api-resources`.
@@ -176,17 +59,13 @@ pub struct NotApiResources {
 impl Api {
     /// What Kubernetes itself serves in this version.
     pub fn built_in(server: ServerVersion) -> Self {
-        let minor = server.minor_number();
-        let served = |row: &&Row| row.2 <= minor && (row.3 == 0 || minor <= row.3);
-        let resource = |row: &Row| {
-            let subresources = row.1.iter().map(|s| (*s).to_owned()).collect();
-            (row.0.to_owned(), subresources)
-        };
-        let group = |(name, rows): &(&str, &[Row])| {
-            let resources = rows.iter().filter(served).map(resource).collect();
-            ((*name).to_owned(), resources)
-        };
-        Self { groups: GROUPS.iter().map(group).collect(), complete: false }
+        let mut api = Self::default();
+        for row in rows().flatten().filter(|row| row.versions.contains(&server.minor_number())) {
+            let resource = api.groups.entry(row.group.to_owned()).or_default().entry(row.resource.to_owned());
+            let resource = resource.or_insert(Resource { is_built_in: true, ..Resource::default() });
+            resource.verbs.insert(row.subresource.to_owned(), row.verbs);
+        }
+        api
     }
 
     /// Adds what a cluster serves, as `kubectl api-resources` prints it: a table, or `-o name`.
@@ -201,7 +80,8 @@ impl Api {
                     _ => return Err(NotApiResources { line: i + 1, text: line.to_owned() }),
                 },
             };
-            self.groups.entry(group.to_owned()).or_default().entry(resource.to_owned()).or_default();
+            let known = self.groups.entry(group.to_owned()).or_default().entry(resource.to_owned()).or_default();
+            known.verbs.entry(String::new()).or_insert_with(|| VERBS.to_vec());
         }
         self.complete = true;
         Ok(self)
@@ -228,9 +108,8 @@ impl Api {
 
     /// Whether a resource has the subresource; none where that cannot be known.
     pub fn has_subresource(&self, group: &str, resource: &str, subresource: &str) -> Option<bool> {
-        let built_in = GROUPS.iter().any(|(name, rows)| *name == group && rows.iter().any(|row| row.0 == resource));
-        let subresources = self.groups.get(group)?.get(resource)?;
-        built_in.then(|| subresources.contains(subresource))
+        let known = self.groups.get(group)?.get(resource)?;
+        known.is_built_in.then(|| known.verbs.contains_key(subresource))
     }
 
     /// Groups that serve a resource of this name.
@@ -244,15 +123,49 @@ impl Api {
         self.groups.keys().map(String::as_str)
     }
 
-    /// The resources of a group, each with its subresources.
-    pub fn resources(&self, group: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
-        let resources = self.groups.get(group).into_iter().flatten();
-        resources.map(|(name, subresources)| (name.as_str(), subresources.iter().map(String::as_str)))
+    /// Everything that is known to be served, resources and subresources.
+    pub fn served(&self) -> impl Iterator<Item = Served<'_>> {
+        let resources = self.groups.iter().flat_map(|(group, resources)| {
+            resources.iter().map(move |(resource, served)| (group.as_str(), resource.as_str(), served))
+        });
+        resources.flat_map(|(group, resource, served)| {
+            let row = move |(subresource, verbs)| Served { group, resource, subresource, verbs };
+            served.verbs.iter().map(|(subresource, verbs)| (subresource.as_str(), verbs.as_slice())).map(row)
+        })
     }
 
     /// Names of the resources of a group.
     pub fn resource_names(&self, group: &str) -> impl Iterator<Item = &str> {
         self.groups.get(group).into_iter().flat_map(|resources| resources.keys().map(String::as_str))
+    }
+}
+
+/// The table; none for a line that is not a row of it.
+fn rows() -> impl Iterator<Item = Option<Row>> {
+    RESOURCES.lines().filter(|line| !line.starts_with('#')).map(Row::parse)
+}
+
+/// A line of [`RESOURCES`].
+struct Row {
+    versions: RangeInclusive<u16>,
+    group: &'static str,
+    resource: &'static str,
+    subresource: &'static str,
+    verbs: Vec<&'static str>,
+}
+
+impl Row {
+    fn parse(line: &'static str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (first, last) = words.next()?.split_once('-')?;
+        let group = words.next().map(|group| if group == "core" { "" } else { group })?;
+        let name = words.next()?;
+        let (resource, subresource) = name.split_once('/').unwrap_or((name, ""));
+        let verbs = match words.next()? {
+            "*" => VERBS.to_vec(),
+            verbs => verbs.split(',').collect(),
+        };
+        Some(Self { versions: first.parse().ok()?..=last.parse().ok()?, group, resource, subresource, verbs })
     }
 }
 
@@ -285,4 +198,24 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_one_for_known_versions() {
+        let known = ServerVersion::OLDEST.minor_number()..=ServerVersion::NEWEST.minor_number();
+        let mut seen = std::collections::HashSet::new();
+        for row in rows() {
+            let row = row.expect("a row");
+            assert!(row.verbs.iter().all(|verb| VERBS.contains(verb)), "{}", row.resource);
+            assert!(!row.versions.is_empty(), "{}", row.resource);
+            for minor in row.versions {
+                assert!(known.contains(&minor), "{} in 1.{minor}", row.resource);
+                assert!(seen.insert((minor, row.group, row.resource, row.subresource)), "{} twice", row.resource);
+            }
+        }
+    }
 }

@@ -1,22 +1,18 @@
 //! A policy from goals: every rule says which detections need it and what it costs.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::api::VERBS;
+use crate::blind_spot::Survey;
 use crate::format::to_yaml_with;
-use crate::model::{GroupResources, Level, Policy, Rule};
-use crate::need::{Need, Pattern};
+use crate::model::{GroupResources, Level, Policy, Rule, Stage};
+use crate::need::{Need, Wanted};
 use crate::outline::Outline;
+use crate::remedy;
+use crate::space::TooComplex;
 use crate::tally::{Tally, Volume};
-
-/// Goals that can be asked for.
-pub const GOALS: &[(&str, &str)] = &[
-    ("security", "detections of the product can fire"),
-    ("cis", "CIS Kubernetes Benchmark 3.2"),
-    ("pci", "PCI DSS 10.2: access and administration are recorded"),
-    ("hipaa", "HIPAA 164.312(b): access to protected data is recorded"),
-    ("gdpr", "GDPR article 32: access can be traced, secrets are not copied"),
-    ("soc2", "SOC 2 CC7.2: changes and access are monitored"),
-];
+use crate::version::ServerVersion;
 
 /// A rule with its reasons.
 #[derive(Debug, Clone)]
@@ -25,6 +21,27 @@ pub(crate) struct Reasoned {
     pub(crate) why: String,
     /// The rule may be lowered to this level, or dropped at `None`, to keep within a budget.
     pub(crate) least: Level,
+    /// Whether a budget may drop it although detections that look at everything then miss its requests.
+    pub(crate) is_spare: bool,
+    /// Detections that name requests it records.
+    named: Vec<String>,
+    /// Detections that see its requests because they look at everything.
+    general: Vec<String>,
+}
+
+impl Reasoned {
+    pub(crate) fn new(rule: Rule, why: &str) -> Self {
+        let least = rule.level;
+        Self { rule, why: why.to_owned(), least, is_spare: false, named: Vec::new(), general: Vec::new() }
+    }
+
+    /// Adds a sentence on a line of its own.
+    pub(crate) fn say(&mut self, sentence: &str) {
+        if !self.why.is_empty() {
+            self.why.push('\n');
+        }
+        self.why.push_str(sentence);
+    }
 }
 
 /// A generated policy.
@@ -45,7 +62,8 @@ impl Generated {
     }
 
     /// Writes down what each rule keeps of some traffic, and lowers rules until all of it is within the budget in
-    /// bytes a day, as far as the goals allow. Returns the bytes a day, where the traffic spans any time.
+    /// bytes a day, as far as the goals allow: detections that look at everything may miss reads, no detection may miss
+    /// what it names. Returns the bytes a day, where the traffic spans any time.
     ///
     /// The tally must be one under [`Generated::policy`]: which rule decides a request does not change by lowering.
     pub fn fit(&mut self, tally: &Tally, budget: Option<f64>) -> Option<f64> {
@@ -66,34 +84,129 @@ impl Generated {
         self.costs.get(rule).map(|at| at[self.rules[rule].rule.level as usize])
     }
 
-    /// Lowers the most expensive rule that its goals allow to lower; false where none is left.
+    /// Lowers the most expensive rule that its goals allow to lower, those that no detection looks at first; false where
+    /// none is left.
     fn economise(&mut self) -> bool {
         let lowerable = (0..self.rules.len()).filter(|&i| self.rules[i].rule.level > self.rules[i].least);
         let costly = lowerable.filter_map(|i| Some((i, self.cost(i).filter(|cost| *cost > 0.0)?)));
-        let Some((most, _)) = costly.max_by(|a, b| a.1.total_cmp(&b.1)) else { return false };
+        let order = |(i, cost): &(usize, f64)| (self.rules[*i].general.is_empty(), *cost);
+        let Some((most, _)) =
+            costly.max_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal))
+        else {
+            return false;
+        };
         let chosen = &mut self.rules[most];
-        chosen.rule.level = match chosen.rule.level {
+        let lower = match chosen.rule.level {
             Level::RequestResponse => Level::Request,
             Level::Request => Level::Metadata,
             _ => Level::None,
+        };
+        chosen.rule.level = lower.max(chosen.least);
+        if chosen.rule.level == Level::None {
+            chosen.rule.omit_stages.clear();
         }
-        .max(chosen.least);
-        chosen.why.push_str("\nLowered to keep within the budget.");
+        chosen.say("Lowered to keep within the budget.");
         true
+    }
+
+    /// Says for each rule which needs it serves, and how far a budget may lower it: as far as no need is hurt that names
+    /// its requests, and no event is lost.
+    pub(crate) fn settle(&mut self, needs: &[&Need]) -> Result<(), TooComplex> {
+        let policy = self.policy();
+        let survey = Survey::of(&policy, needs.iter().copied())?;
+        for reasoned in &mut self.rules {
+            let is_recorded = reasoned.rule.level > Level::None;
+            reasoned.least = if is_recorded && !reasoned.is_spare { Level::Metadata } else { Level::None };
+        }
+        for need in needs {
+            let wanted = Wanted::of(need, &survey.space)?;
+            for (reasoned, decided) in self.rules.iter_mut().zip(&survey.map.decided) {
+                let level = reasoned.rule.level;
+                let is_named = wanted.named.intersects(decided);
+                if level == Level::None || !is_named && !wanted.general.intersects(decided) {
+                    continue;
+                }
+                if is_named || !reasoned.is_spare {
+                    reasoned.least = reasoned.least.max(need.level.min(level));
+                }
+                // Those that want no bodies are named where nobody else wants any.
+                let wants_less = is_open(&reasoned.rule) && need.level < level;
+                let served = if is_named { &mut reasoned.named } else { &mut reasoned.general };
+                if level >= need.level && (is_named || !wants_less) {
+                    served.extend(need.detections().iter().cloned());
+                }
+            }
+        }
+        for reasoned in &mut self.rules {
+            reasoned.tidy();
+        }
+        Ok(())
     }
 
     /// The policy as YAML, with its reasons.
     pub fn to_yaml(&self, head: &str) -> String {
-        let head: String = head.lines().map(|line| format!("{}\n", format!("# {line}").trim_end())).collect();
-        let comment = |i: usize| {
-            let cost =
-                self.cost(i).map_or(String::new(), |bytes| format!("\nCosts about {} a day.", bytes_text(bytes)));
-            format!("{}{cost}", self.rules[i].why)
-        };
-        let yaml = to_yaml_with(&self.policy(), comment);
+        let head: String =
+            commented(head).lines().map(|line| format!("{}\n", format!("# {line}").trim_end())).collect();
+        let yaml = to_yaml_with(&self.policy(), |i| commented(&self.comment(i)));
         debug_assert!(Outline::parse(&yaml).is_some());
         head + &yaml
     }
+
+    fn comment(&self, i: usize) -> String {
+        let Reasoned { why, named, general, rule, .. } = &self.rules[i];
+        let mut lines: Vec<String> = why.lines().map(str::to_owned).collect();
+        if !named.is_empty() {
+            lines.push(format!("Needed by {}.", named.join(", ")));
+        }
+        match general.len() {
+            0 => {}
+            _ if is_open(rule) => lines.push(format!("Seen, as they look at everything, by {}.", general.join(", "))),
+            1 => lines.push("Seen by 1 detection that looks at everything.".to_owned()),
+            count => lines.push(format!("Seen by {count} detections that look at everything.")),
+        }
+        lines.extend(self.cost(i).map(|bytes| format!("Costs about {} a day.", bytes_text(bytes))));
+        lines.join("\n")
+    }
+}
+
+impl Reasoned {
+    fn tidy(&mut self) {
+        self.named.sort_unstable();
+        self.named.dedup();
+        self.general.sort_unstable();
+        self.general.dedup();
+        let named = &self.named;
+        self.general.retain(|detection| !named.contains(detection));
+    }
+}
+
+/// Whether a rule takes all that is left: its comment names what others only count.
+fn is_open(rule: &Rule) -> bool {
+    !rule.selects_resources() && rule.non_resource_urls.is_empty() && rule.user_groups.is_empty()
+}
+
+/// Lines no longer than people like to read in a comment.
+fn commented(text: &str) -> String {
+    const WIDTH: usize = 110;
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut length = 0;
+        for word in line.split(' ') {
+            let glue = match length {
+                0 => "",
+                _ if length + 1 + word.len() > WIDTH => {
+                    length = 0;
+                    "\n"
+                }
+                _ => " ",
+            };
+            out.push_str(glue);
+            out.push_str(word);
+            length += word.len() + usize::from(glue == " ");
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// A size as people read it.
@@ -107,27 +220,22 @@ pub fn bytes_text(bytes: f64) -> String {
     format!("{bytes:.1} {}", UNITS[unit])
 }
 
-/// Generates a policy for goals from what their detections need.
-pub fn generate(goals: &[String], needs: &[Need]) -> Generated {
+/// Generates a policy for goals from what their detections and standards need. Gives up where needs overlap in more ways
+/// than can be compared.
+pub fn generate(goals: &[String], needs: &[Need], server: ServerVersion) -> Result<Generated, TooComplex> {
     let chosen = needed_for(goals, needs);
-    let mut rules = noise();
-    rules.push(secrets(&chosen));
-    rules.extend(wanted(&chosen));
+    let mut rules = harmless_noise(&chosen)?;
+    rules.push(secrets());
+    rules.extend(bodies(&chosen, server));
+    rules.extend(named_reads(&chosen, server));
     rules.push(ways_in());
-    rules.push(Reasoned {
-        rule: Rule {
-            level: Level::Metadata,
-            user_groups: strings(&["system:authenticated"]),
-            verbs: strings(&["get", "list", "watch"]),
-            ..Rule::default()
-        },
-        why: "All other reads: who looked at what. The first to go when the budget is short; anonymous requests and \
-              failed authentications are not among them."
-            .to_owned(),
-        least: Level::None,
-    });
+    let spare = |(rule, why): (Rule, &str)| Reasoned { is_spare: true, ..Reasoned::new(rule, why) };
+    rules.extend(remedy::reads_by().map(spare));
     rules.push(everything_else());
-    Generated { frame: Policy::new(Vec::new()), rules, costs: Vec::new() }
+    let mut made = Generated { frame: Policy::new(Vec::new()), rules, costs: Vec::new() };
+    made.omit_first_stage(server);
+    made.settle(&chosen)?;
+    Ok(made)
 }
 
 /// The needs of the goals.
@@ -135,127 +243,176 @@ pub(crate) fn needed_for<'n>(goals: &[String], needs: &'n [Need]) -> Vec<&'n Nee
     needs.iter().filter(|need| need.goals.iter().any(|goal| goals.contains(goal))).collect()
 }
 
-pub(crate) fn everything_else() -> Reasoned {
-    Reasoned {
-        rule: Rule { level: Level::Metadata, ..Rule::default() },
-        why: "Everything else, also APIs that do not exist yet, and failed authentications.".to_owned(),
-        least: Level::Metadata,
-    }
+pub(crate) fn secrets() -> Reasoned {
+    Reasoned::new(remedy::secrets(), "Never bodies: they would copy secrets and tokens into the log.")
 }
 
-fn strings(values: &[&str]) -> Vec<String> {
-    values.iter().map(|value| (*value).to_owned()).collect()
-}
-
-fn entry(group: &str, resources: &[&str]) -> GroupResources {
-    GroupResources { group: group.to_owned(), resources: strings(resources), ..GroupResources::default() }
-}
-
-/// Requests of every cluster that no detection looks at.
-fn noise() -> Vec<Reasoned> {
-    let health = Rule {
-        level: Level::None,
-        user_groups: strings(&["system:authenticated", "system:unauthenticated"]),
-        verbs: strings(&["get"]),
-        non_resource_urls: strings(&["/healthz*", "/livez*", "/readyz*", "/version"]),
-        ..Rule::default()
-    };
-    let leases = Rule {
-        level: Level::None,
-        users: strings(&["system:kube-controller-manager", "system:kube-scheduler"]),
-        verbs: strings(&["get", "update"]),
-        namespaces: strings(&["kube-system"]),
-        resources: vec![entry("coordination.k8s.io", &["leases"])],
-        ..Rule::default()
-    };
-    let heartbeats = Rule {
-        level: Level::None,
-        user_groups: strings(&["system:nodes"]),
-        verbs: strings(&["get", "update", "patch"]),
-        namespaces: strings(&["kube-node-lease"]),
-        resources: vec![entry("coordination.k8s.io", &["leases"])],
-        ..Rule::default()
-    };
-    let events = Rule {
-        level: Level::None,
-        verbs: strings(&["create", "patch", "update"]),
-        resources: vec![entry("", &["events"]), entry("events.k8s.io", &["events"])],
-        user_groups: strings(&["system:authenticated"]),
-        ..Rule::default()
-    };
-    let why = [
-        (health, "Health checks. Asking for a group keeps failed authentications (401) on these paths visible."),
-        (leases, "Leader election of the control plane: many requests a second, nothing to see."),
-        (heartbeats, "Heartbeats of nodes."),
-        (events, "Event recorders. Deleted Events are still recorded: deleting them covers tracks."),
-    ];
-    why.into_iter().map(|(rule, why)| Reasoned { rule, why: why.to_owned(), least: Level::None }).collect()
-}
-
-/// Secrets and tokens come before every rule that records bodies.
-pub(crate) fn secrets(chosen: &[&Need]) -> Reasoned {
-    let rule = Rule {
-        level: Level::Metadata,
-        resources: vec![
-            entry("", &["secrets", "serviceaccounts/token"]),
-            entry("authentication.k8s.io", &["tokenreviews"]),
-        ],
-        ..Rule::default()
-    };
-    let ids = ["secret-access", "secret-change", "token-minted"];
-    let needed: Vec<&str> = chosen.iter().map(|need| need.id.as_str()).filter(|id| ids.contains(id)).collect();
-    let mut why = "Never bodies: they would copy secrets and tokens into the log.".to_owned();
-    if !needed.is_empty() {
-        why.push_str(&format!("\nNeeded by {}.", needed.join(", ")));
-    }
-    Reasoned { rule, why, least: Level::Metadata }
-}
-
-/// Ways into pods, nodes and credentials: recorded whatever the goals and the budget are.
+/// Recorded whatever the goals and the budget are.
 pub(crate) fn ways_in() -> Reasoned {
-    let streams = ["nodes/proxy", "pods/attach", "pods/ephemeralcontainers", "pods/exec", "pods/portforward"];
-    let core = [&streams[..], &["pods/proxy", "services/proxy"]].concat();
-    let approvals = entry("certificates.k8s.io", &["certificatesigningrequests/approval"]);
-    let rule = Rule { level: Level::Metadata, resources: vec![entry("", &core), approvals], ..Rule::default() };
     let why = "Ways into pods, nodes and credentials: few requests, and every one matters.";
-    Reasoned { rule, why: why.to_owned(), least: Level::Metadata }
+    Reasoned::new(remedy::ways_in(), why)
 }
 
-/// Whether a pattern is for what [`secrets`] records, and nothing else.
-pub(crate) fn is_secret(pattern: &Pattern) -> bool {
-    let secret = |resource: &String| matches!(resource.as_str(), "secrets" | "serviceaccounts/token");
-    pattern.group.is_empty() && !pattern.resources.is_empty() && pattern.resources.iter().all(secret)
+pub(crate) fn busy() -> Reasoned {
+    Reasoned::new(remedy::busy(), "Busy and dull: bodies would only cost.")
 }
 
-/// One rule for every level, set of verbs and kind of request that detections ask for, deepest first.
-pub(crate) fn wanted(chosen: &[&Need]) -> Vec<Reasoned> {
-    /// Level, deepest first, and verbs.
-    type Shape = (std::cmp::Reverse<Level>, Vec<String>);
-    /// Resources by group, and the detections that need them.
-    type Wants = (BTreeMap<String, Vec<String>>, Vec<String>);
-    let mut shapes: BTreeMap<Shape, Wants> = BTreeMap::new();
-    for need in chosen {
-        for pattern in &need.requests {
-            if is_secret(pattern) {
-                continue;
-            }
-            let shape = (std::cmp::Reverse(need.level), pattern.verbs.clone());
-            let (groups, ids) = shapes.entry(shape).or_default();
-            let resources = groups.entry(pattern.group.clone()).or_default();
-            resources.extend(pattern.resources.iter().filter(|r| !resources.contains(r)).cloned().collect::<Vec<_>>());
-            if !ids.contains(&need.id) {
-                ids.push(need.id.clone());
+pub(crate) fn everything_else() -> Reasoned {
+    let why = "Everything else, also APIs that do not exist yet, and failed authentications.";
+    Reasoned::new(remedy::everything(), why)
+}
+
+/// Reads that needs name, kept apart from those that a budget may drop; everything but reads is recorded anyway, and
+/// anonymous requests are.
+fn named_reads(needs: &[&Need], server: ServerVersion) -> Vec<Reasoned> {
+    let is_droppable = |need: &&Need| !need.never.groups.iter().any(|group| group == remedy::EVERYONE);
+    let droppable: Vec<&Need> = needs.iter().copied().filter(is_droppable).collect();
+    named(&droppable, &["get", "list", "watch"], server)
+}
+
+/// The noise that no need names.
+fn harmless_noise(needs: &[&Need]) -> Result<Vec<Reasoned>, TooComplex> {
+    let noise = remedy::noise();
+    let policy = Policy::new(noise.iter().map(|(rule, _)| rule.clone()).collect());
+    let survey = Survey::of(&policy, needs.iter().copied())?;
+    let wanted: Vec<Wanted> =
+        needs.iter().map(|need| Wanted::of(need, &survey.space)).collect::<Result<_, TooComplex>>()?;
+    let is_harmless = |region| !wanted.iter().any(|wanted| wanted.named.intersects(region));
+    let regions = survey.map.matched.iter();
+    let rules = noise.into_iter().zip(regions).filter(|(_, region)| is_harmless(region));
+    Ok(rules.map(|((rule, why), _)| Reasoned::new(rule, why)).collect())
+}
+
+/// What needs ask for of one resource.
+struct Ask<'n> {
+    level: Level,
+    group: &'n str,
+    resource: &'n str,
+    verbs: Vec<&'n str>,
+}
+
+/// What needs ask for by name of resources whose bodies may be recorded. A pattern for a whole group counts as `*`.
+fn asks<'n>(needs: &[&'n Need]) -> Vec<Ask<'n>> {
+    let patterns = needs.iter().flat_map(|&need| need.requests.iter().map(move |pattern| (need, pattern)));
+    let named = patterns.filter(|(_, pattern)| !pattern.is_general() && pattern.paths.is_empty());
+    let asks = named.flat_map(|(need, pattern)| {
+        let whole = pattern.resources.is_empty().then_some("*");
+        let resources = pattern.resources.iter().map(String::as_str).chain(whole);
+        let is_asked = |resource: &&str| {
+            let is_busy = pattern.is_incidental(resource) && holds(&remedy::busy(), &pattern.group, resource);
+            !is_busy && !holds(&remedy::secrets(), &pattern.group, resource)
+        };
+        let all = if pattern.verbs.is_empty() { VERBS.as_slice() } else { &[] };
+        let ask = move |resource| {
+            let verbs = pattern.verbs.iter().map(String::as_str).chain(all.iter().copied()).collect();
+            Ask { level: need.level, group: pattern.group.as_str(), resource, verbs }
+        };
+        resources.filter(is_asked).map(ask).collect::<Vec<_>>()
+    });
+    asks.collect()
+}
+
+/// Whether a rule names a resource.
+fn holds(rule: &Rule, group: &str, resource: &str) -> bool {
+    rule.resources.iter().any(|entry| entry.group == group && entry.resources.iter().any(|known| known == resource))
+}
+
+/// The bodies that needs ask for, deepest first: a rule for each API group, and one for every other kind where needs look
+/// into the bodies of everything.
+pub(crate) fn bodies(needs: &[&Need], server: ServerVersion) -> Vec<Reasoned> {
+    let mut shapes = Shapes::new();
+    let mut anywhere: BTreeMap<Reverse<Level>, BTreeSet<&str>> = BTreeMap::new();
+    for ask in asks(needs).into_iter().filter(|ask| ask.level > Level::Metadata) {
+        let level = Reverse(ask.level);
+        match ask.group == "*" && !server.has_any_group() {
+            true => anywhere.entry(level).or_default().extend(ask.verbs),
+            false => shapes.entry((level, ask.group)).or_default().entry(ask.resource).or_default().extend(ask.verbs),
+        }
+    }
+    for need in needs.iter().filter(|need| need.level > Level::Metadata) {
+        for pattern in need.requests.iter().filter(|pattern| pattern.is_general() && pattern.paths.is_empty()) {
+            anywhere.entry(Reverse(need.level)).or_default().extend(pattern.verbs.iter().map(String::as_str));
+        }
+    }
+    let mut rules = by_verbs(shapes);
+    if !anywhere.is_empty() {
+        rules.push(busy());
+    }
+    rules.extend(anywhere.into_iter().map(|(Reverse(level), verbs)| {
+        let verbs = verbs.into_iter().map(str::to_owned).collect();
+        Reasoned::new(Rule { level, verbs, ..Rule::default() }, "Bodies of every other kind.")
+    }));
+    rules
+}
+
+/// Verbs by level and group, and then by resource; none stand for all.
+type Shapes<'n> = BTreeMap<(Reverse<Level>, &'n str), BTreeMap<&'n str, BTreeSet<&'n str>>>;
+
+/// A rule for every level, group and set of verbs.
+fn by_verbs(shapes: Shapes<'_>) -> Vec<Reasoned> {
+    let mut rules = Vec::new();
+    for ((Reverse(level), group), resources) in shapes {
+        let mut sets: BTreeMap<BTreeSet<&str>, Vec<String>> = BTreeMap::new();
+        for (resource, verbs) in resources {
+            sets.entry(verbs).or_default().push(resource.to_owned());
+        }
+        rules.extend(sets.into_iter().map(|(verbs, resources)| {
+            let entry = GroupResources { group: group.to_owned(), resources, ..GroupResources::default() };
+            let verbs = verbs.into_iter().map(str::to_owned).collect();
+            Reasoned::new(Rule { level, verbs, resources: vec![entry], ..Rule::default() }, "")
+        }));
+    }
+    rules
+}
+
+/// What needs name without asking for bodies, as far as it is done with one of `verbs`: a rule for each set of them, and
+/// one for paths.
+pub(crate) fn named(needs: &[&Need], verbs: &[&str], server: ServerVersion) -> Vec<Reasoned> {
+    let mut verbs_of: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for ask in asks(needs).into_iter().filter(|ask| ask.level == Level::Metadata) {
+        let asked = ask.verbs.into_iter().filter(|verb| verbs.contains(verb));
+        if ask.group != "*" || server.has_any_group() {
+            verbs_of.entry((ask.group, ask.resource)).or_default().extend(asked);
+        }
+    }
+    let mut sets: BTreeMap<BTreeSet<&str>, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    for ((group, resource), verbs) in verbs_of.into_iter().filter(|(_, verbs)| !verbs.is_empty()) {
+        sets.entry(verbs).or_default().entry(group).or_default().insert(resource);
+    }
+    let owned = |values: BTreeSet<&str>| values.into_iter().map(str::to_owned).collect();
+    let entry = |(group, resources): (&str, BTreeSet<&str>)| GroupResources {
+        group: group.to_owned(),
+        resources: owned(resources),
+        ..GroupResources::default()
+    };
+    let of_resources = sets.into_iter().map(|(verbs, groups)| {
+        let resources = groups.into_iter().map(entry).collect();
+        Rule { level: Level::Metadata, verbs: owned(verbs), resources, ..Rule::default() }
+    });
+    let paths: BTreeSet<&str> = needs.iter().flat_map(|need| named_paths(need)).collect();
+    let of_paths = Rule { level: Level::Metadata, non_resource_urls: owned(paths), ..Rule::default() };
+    let of_paths = (!of_paths.non_resource_urls.is_empty()).then_some(of_paths);
+    of_resources.chain(of_paths).map(|rule| Reasoned::new(rule, "")).collect()
+}
+
+fn named_paths(need: &Need) -> impl Iterator<Item = &str> {
+    let named = need.requests.iter().filter(|pattern| !pattern.is_general());
+    named.flat_map(|pattern| &pattern.paths).map(String::as_str)
+}
+
+impl Generated {
+    /// Leaves out the event that says no more than a later one, but for patches: before 1.37 it is the only one of a patch
+    /// whose body cannot be encoded.
+    fn omit_first_stage(&mut self, server: ServerVersion) {
+        if server.checks_patch_bodies() {
+            self.frame.omit_stages = vec![Stage::RequestReceived];
+            return;
+        }
+        for Reasoned { rule, .. } in &mut self.rules {
+            let may_patch = rule.verbs.is_empty() || rule.verbs.iter().any(|verb| verb == "patch");
+            if rule.level == Level::Metadata || rule.level > Level::Metadata && !may_patch {
+                rule.omit_stages = vec![Stage::RequestReceived];
             }
         }
     }
-    let reasoned = |((std::cmp::Reverse(level), verbs), (groups, ids)): (Shape, Wants)| {
-        let entries = groups.into_iter().map(|(group, resources)| GroupResources {
-            group,
-            resources,
-            ..GroupResources::default()
-        });
-        let rule = Rule { level, verbs, resources: entries.collect(), ..Rule::default() };
-        Reasoned { rule, why: format!("Needed by {}.", ids.join(", ")), least: level }
-    };
-    shapes.into_iter().map(reasoned).collect()
 }

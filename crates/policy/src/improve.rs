@@ -4,13 +4,16 @@
 //! need; a rule that is put in front of others records no less than they do. Only bodies that cost or harm go: those of
 //! secrets and tokens, of whole lists, of leases, Events and status.
 
-use crate::diff::treatment;
+use crate::api::VERBS;
+use crate::blind_spot::{Cause, Survey};
 use crate::format::to_yaml;
-use crate::generate::{Generated, Reasoned, everything_else, is_secret, needed_for, secrets, wanted, ways_in};
+use crate::generate::{Generated, Reasoned, bodies, busy, everything_else, named, needed_for, secrets, ways_in};
 use crate::lint::{Issue, LintOptions, Severity, lint};
-use crate::model::{GroupResources, Level, Policy, Rule, Stage};
-use crate::need::{Cause, Need, Unseen, mapped};
-use crate::space::{Map, Region, Space, TooComplex};
+use crate::model::{Level, Policy, Rule, Stage};
+use crate::need::{Need, Pattern};
+use crate::remedy;
+use crate::space::{Map, Space, TooComplex};
+use crate::version::ServerVersion;
 
 /// Times that what is missing is put in, and that a defect is repaired; each round leaves one less.
 const ROUNDS_MAX: usize = 200;
@@ -24,47 +27,65 @@ pub fn improve(
     options: &LintOptions,
 ) -> Result<Generated, TooComplex> {
     let chosen = needed_for(goals, needs);
-    let own = |rule: &Rule| Reasoned { rule: rule.clone(), why: "As in the input.".to_owned(), least: Level::None };
+    let own = |rule: &Rule| Reasoned::new(rule.clone(), "As in the input.");
     let frame = Policy { rules: Vec::new(), ..base.clone() };
     let mut made = Generated { frame, rules: base.rules.iter().map(own).collect(), costs: Vec::new() };
     // A repair can uncover a blind spot, and what is put in for one can need a repair.
     for _ in 0..ROUNDS_MAX {
         let before = made.rules.len();
-        made.meet(&chosen)?;
+        made.meet(&chosen, options.server)?;
         let repaired = made.repair(options);
         if !repaired && made.rules.len() == before {
             break;
         }
     }
-    made.set_least(&chosen)?;
+    made.settle(&chosen)?;
     Ok(made)
 }
 
 impl Generated {
     /// Puts in what the needs lack.
-    fn meet(&mut self, needs: &[&Need]) -> Result<(), TooComplex> {
+    fn meet(&mut self, needs: &[&Need], server: ServerVersion) -> Result<(), TooComplex> {
+        let mut left = usize::MAX;
         for _ in 0..ROUNDS_MAX {
             let policy = self.policy();
-            let (space, map) = mapped(&policy, needs.iter().copied())?;
-            let (mut first, mut blind, mut is_whole) = (None, Vec::new(), true);
+            let survey = Survey::of(&policy, needs.iter().copied())?;
+            let (mut first, mut blind, mut unmet) = (usize::MAX, Vec::new(), 0);
             for need in needs {
-                let causes = Unseen::of(&policy, need, &space, &map).causes;
-                is_whole &= causes.is_empty();
+                let causes = survey.unseen(need)?.causes;
+                unmet += usize::from(!causes.is_empty());
                 let (silent, shallow): (Vec<Cause>, Vec<Cause>) = causes.into_iter().partition(|cause| cause.stage);
                 silent.iter().for_each(|cause| self.emit(cause.rule, &need.stages));
-                if let Some(rule) = shallow.iter().map(|cause| cause.rule.unwrap_or(policy.rules.len())).min() {
-                    first = Some(first.map_or(rule, |first: usize| first.min(rule)));
+                if need.level == Level::Metadata && !need.requests.iter().any(|pattern| pattern.is_named(server)) {
+                    shallow.iter().for_each(|cause| self.record(cause.rule));
+                } else if let Some(rule) = shallow.iter().map(|cause| cause.rule.unwrap_or(policy.rules.len())).min() {
+                    first = first.min(rule);
                     blind.push(*need);
                 }
             }
-            if is_whole {
+            if unmet >= left {
                 break;
             }
-            if let Some(first) = first {
-                self.insert_wanted(first, &blind)?;
+            left = unmet;
+            if !blind.is_empty() {
+                self.insert_wanted(first, &blind, server)?;
             }
         }
         Ok(())
+    }
+
+    /// Records what a rule, or the lack of one, hides from detections that look at everything.
+    fn record(&mut self, rule: Option<usize>) {
+        let Some(reasoned) = rule.and_then(|rule| self.rules.get_mut(rule)) else {
+            if self.rules.last().is_none_or(|last| last.rule != remedy::everything()) {
+                self.rules.push(everything_else());
+            }
+            return;
+        };
+        if reasoned.rule.level == Level::None {
+            reasoned.rule.level = Level::Metadata;
+            reasoned.say("Raised from None: detections that look at everything look here too.");
+        }
     }
 
     /// Takes stages out of what a rule and the policy omit.
@@ -74,16 +95,18 @@ impl Generated {
             let before = reasoned.rule.omit_stages.len();
             reasoned.rule.omit_stages.retain(|stage| !stages.contains(stage));
             if reasoned.rule.omit_stages.len() < before {
-                reasoned.why.push_str("\nNo longer omits stages that detections need.");
+                reasoned.say("No longer omits stages that detections need.");
             }
         }
     }
 
     /// Rules for the needs in front of a rule.
-    fn insert_wanted(&mut self, at: usize, needs: &[&Need]) -> Result<(), TooComplex> {
-        self.insert_no_shallower(at, wanted(needs))?;
-        if needs.iter().any(|need| need.requests.iter().any(is_secret)) {
-            self.rules.insert(at, secrets(needs));
+    fn insert_wanted(&mut self, at: usize, needs: &[&Need], server: ServerVersion) -> Result<(), TooComplex> {
+        let mut rules = bodies(needs, server);
+        rules.extend(named(needs, &VERBS, server));
+        self.insert_no_shallower(at, rules)?;
+        if needs.iter().any(|need| need.requests.iter().any(may_hold_secrets)) {
+            self.rules.insert(at, secrets());
         }
         Ok(())
     }
@@ -91,16 +114,16 @@ impl Generated {
     /// Puts rules in front of one. They take requests from the rules after it, and record no less.
     fn insert_no_shallower(&mut self, at: usize, mut rules: Vec<Reasoned>) -> Result<(), TooComplex> {
         let policy = self.policy();
-        let mut named = policy.clone();
-        named.rules.extend(rules.iter().map(|reasoned| reasoned.rule.clone()));
-        let space = Space::of(&[&named]);
+        let mut both = policy.clone();
+        both.rules.extend(rules.iter().map(|reasoned| reasoned.rule.clone()));
+        let space = Space::of(&[&both]);
         let map = Map::new(&space, &policy)?;
         for reasoned in &mut rules {
             let region = space.rule(&reasoned.rule);
-            let taken = (at..policy.rules.len()).filter(|&i| !map.decided[i].and(&region).is_empty());
+            let taken = (at..policy.rules.len()).filter(|&i| map.decided[i].intersects(&region));
             let most = taken.map(|i| policy.rules[i].level).max().unwrap_or(Level::None);
             if most > reasoned.rule.level {
-                reasoned.why.push_str("\nAs deep as the input records some of it.");
+                reasoned.say("As deep as the input records some of it.");
                 reasoned.rule.level = most;
             }
         }
@@ -142,12 +165,12 @@ impl Generated {
         let at = issue.rule;
         match issue.lint.id {
             "unreachable-rule" | "never-matches" => drop(self.rules.remove(at?)),
-            "secret-bodies" | "none-for-identity" => self.rules.insert(at?, secrets(&[])),
+            "secret-bodies" | "none-for-identity" => self.rules.insert(at?, secrets()),
             "unrecorded-subresource" => self.insert_no_shallower(0, vec![ways_in()]).ok()?,
             "exec-without-get" => self.rules.get_mut(at?)?.rule.verbs.push("get".to_owned()),
             "no-catch-all" => self.rules.push(everything_else()),
-            "cost-hot-spot" => self.rules.insert(at?, at_metadata(busy(), "Busy and dull: bodies would only cost.")),
-            "list-bodies" => self.rules.insert(at?, at_metadata(reads(), "Who read what, but not all that was read.")),
+            "cost-hot-spot" => self.rules.insert(at?, busy()),
+            "list-bodies" => self.rules.insert(at?, who_read_what()),
             "patch-loss" => self.emit_received(at?),
             "hidden-401" => self.show_failed_authentications(at),
             _ => self.prune(at?, options)?,
@@ -165,9 +188,7 @@ impl Generated {
             }
         }
         self.rules[at].rule.omit_stages.retain(|stage| *stage != Stage::RequestReceived);
-        self.rules[at]
-            .why
-            .push_str("\nEmits RequestReceived: before 1.37 a patch that is not JSON has no later event.");
+        self.rules[at].say("Emits RequestReceived: before 1.37 a patch that is not JSON has no later event.");
     }
 
     fn show_failed_authentications(&mut self, at: Option<usize>) {
@@ -183,7 +204,7 @@ impl Generated {
         let rule = &mut reasoned.rule;
         if rule.level == Level::None && rule.users.is_empty() && rule.user_groups.is_empty() {
             rule.user_groups = ["system:authenticated", "system:unauthenticated"].map(String::from).into();
-            reasoned.why.push_str("\nAsks for a group, so that failed authentications (401) stay visible.");
+            reasoned.say("Asks for a group, so that failed authentications (401) stay visible.");
         }
     }
 
@@ -195,7 +216,7 @@ impl Generated {
         for rule in pruned(&self.rules.get(at)?.rule) {
             let mut tried = self.clone();
             tried.rules[at].rule = rule;
-            tried.rules[at].why.push_str("\nWithout what matched nothing.");
+            tried.rules[at].say("Without what matched nothing.");
             if tried.warnings(options).len() < before {
                 *self = tried;
                 return Some(());
@@ -204,47 +225,15 @@ impl Generated {
         *self = without;
         Some(())
     }
-
-    /// How far a budget may lower the rules: as far as no need of the goals is hurt and no event is lost.
-    fn set_least(&mut self, needs: &[&Need]) -> Result<(), TooComplex> {
-        let policy = self.policy();
-        let (space, map) = mapped(&policy, needs.iter().copied())?;
-        let regions = |need: &Need| -> Vec<(Region, Level)> {
-            need.requests.iter().map(|pattern| (space.rule(&pattern.rule(need.level)), need.level)).collect()
-        };
-        let wanted: Vec<(Region, Level)> = needs.iter().flat_map(|need| regions(need)).collect();
-        for (i, reasoned) in self.rules.iter_mut().enumerate() {
-            let asks = wanted.iter().filter(|(region, _)| !map.decided[i].and(region).is_empty());
-            let asked = asks.map(|(_, level)| *level).max().unwrap_or(Level::None);
-            reasoned.least = asked.max(Level::Metadata).min(treatment(&policy, Some(i)).level);
-        }
-        Ok(())
-    }
 }
 
-fn at_metadata(rule: Rule, why: &str) -> Reasoned {
-    Reasoned { rule: Rule { level: Level::Metadata, ..rule }, why: why.to_owned(), least: Level::Metadata }
+fn who_read_what() -> Reasoned {
+    Reasoned::new(remedy::reads(), "Who read what, but not all that was read.")
 }
 
-fn reads() -> Rule {
-    Rule { verbs: ["get", "list", "watch"].map(String::from).into(), ..Rule::default() }
-}
-
-/// What every cluster has most of, and nobody reads.
-fn busy() -> Rule {
-    let entry = |group: &str, resources: &[&str]| GroupResources {
-        group: group.to_owned(),
-        resources: resources.iter().map(|resource| (*resource).to_owned()).collect(),
-        ..GroupResources::default()
-    };
-    let resources = vec![
-        entry("", &["events", "nodes/status", "pods/status"]),
-        entry("authorization.k8s.io", &["subjectaccessreviews"]),
-        entry("coordination.k8s.io", &["leases"]),
-        entry("discovery.k8s.io", &["endpointslices"]),
-        entry("events.k8s.io", &["events"]),
-    ];
-    Rule { resources, ..Rule::default() }
+/// Whether a rule for the pattern could record secrets or tokens, were it not for one in front of it.
+fn may_hold_secrets(pattern: &Pattern) -> bool {
+    pattern.paths.is_empty() && (pattern.group.is_empty() || pattern.is_general())
 }
 
 /// The rule without one of its selectors' items, for each that is not the last of its list.

@@ -1,13 +1,16 @@
-//! What detections need from a policy, and where a policy leaves them blind.
+//! What detections and standards need from a policy, as data: which requests, and how deep they must be recorded.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::diff::treatment;
 use crate::model::{GroupResources, Level, Policy, Rule, Stage};
-use crate::request::Request;
-use crate::space::{Area, Map, Region, Space, TooComplex};
+use crate::remedy;
+use crate::space::{Region, Space, TooComplex};
+use crate::version::ServerVersion;
 
-/// What one detection needs.
+/// What one detection, or one requirement of a standard, needs. A detection that needs different levels for different
+/// requests has several needs of the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Need {
@@ -15,11 +18,17 @@ pub struct Need {
     pub id: String,
     /// What is detected.
     pub title: String,
-    /// Goals that ask for it: `security`, `cis`, `pci`, `hipaa`, `gdpr`, `soc2`.
+    /// Goals that ask for it, of [`GOALS`](crate::GOALS).
     #[serde(default)]
     pub goals: Vec<String>,
+    /// Detections that it is only a part of, by name; empty for one that stands alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub part_of: Vec<String>,
     /// Which requests it looks at.
     pub requests: Vec<Pattern>,
+    /// Users whose requests it never fires for, among those that a policy may name.
+    #[serde(default, skip_serializing_if = "Identities::is_empty")]
+    pub never: Identities,
     /// The least level at which it can fire.
     pub level: Level,
     /// Stages of which it needs one.
@@ -27,6 +36,42 @@ pub struct Need {
     /// Fields of bodies that it reads, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
+}
+
+/// Users by name and by group.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Identities {
+    /// Names.
+    pub users: Vec<String>,
+    /// Groups.
+    pub groups: Vec<String>,
+}
+
+impl Identities {
+    /// Those that a policy names, and those whose requests generated policies treat apart.
+    pub fn of(policy: &Policy) -> Self {
+        let (noise, reads) = (remedy::noise(), remedy::reads_by());
+        let own = || noise.iter().chain(&reads).map(|(rule, _)| rule);
+        let rules = || policy.rules.iter().chain(own());
+        let distinct = |list: fn(&Rule) -> &Vec<String>| {
+            let names: BTreeSet<String> = rules().flat_map(list).cloned().collect();
+            names.into_iter().collect()
+        };
+        Self { users: distinct(|rule| &rule.users), groups: distinct(|rule| &rule.user_groups) }
+    }
+
+    /// Whether it is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.groups.is_empty()
+    }
+
+    /// A rule for each way to be one of them.
+    fn rules(&self) -> impl Iterator<Item = Rule> {
+        let users = (!self.users.is_empty()).then(|| Rule { users: self.users.clone(), ..Rule::default() });
+        let groups = (!self.groups.is_empty()).then(|| Rule { user_groups: self.groups.clone(), ..Rule::default() });
+        users.into_iter().chain(groups)
+    }
 }
 
 /// Requests, as a rule selects them. Empty lists do not restrict.
@@ -37,7 +82,7 @@ pub struct Pattern {
     pub users: Vec<String>,
     /// Request verbs.
     pub verbs: Vec<String>,
-    /// API group.
+    /// API group, `*` for every one.
     pub group: String,
     /// Resources and subresources.
     pub resources: Vec<String>,
@@ -50,406 +95,102 @@ pub struct Pattern {
 }
 
 impl Pattern {
+    /// Whether it names no resource and no path: the detection looks at everything that is done in some way.
+    pub fn is_general(&self) -> bool {
+        if self.paths.is_empty() { self.group == "*" && self.resources.is_empty() } else { self.paths == ["*"] }
+    }
+
+    /// Whether a rule of this version's policies can name the same requests.
+    pub(crate) fn is_named(&self, server: ServerVersion) -> bool {
+        !self.is_general() && (self.group != "*" || !self.paths.is_empty() || server.has_any_group())
+    }
+
+    /// Whether it names the status of a resource only beside the resource itself: a detection that does not ask for the
+    /// subresource looks at both.
+    pub(crate) fn is_incidental(&self, resource: &str) -> bool {
+        resource.strip_suffix("/status").is_some_and(|whole| self.resources.iter().any(|known| known == whole))
+    }
+
+    /// What it names, and what it is only incidentally about.
+    fn split(&self) -> (Self, Option<Self>) {
+        let (incidental, named): (Vec<String>, Vec<String>) =
+            self.resources.iter().cloned().partition(|resource| self.is_incidental(resource));
+        let rest = (!incidental.is_empty()).then(|| Self { resources: incidental, ..self.clone() });
+        (Self { resources: named, ..self.clone() }, rest)
+    }
+
+    /// A rule of a policy for these requests. `group: "*"` loads from 1.36 on only, so that every group is no group.
     pub(crate) fn rule(&self, level: Level) -> Rule {
+        let rule = self.exact(level);
+        let is_any = self.group == "*" && self.resources.is_empty();
+        Rule { resources: if is_any { Vec::new() } else { rule.resources }, ..rule }
+    }
+
+    /// The same as a rule of the newest version, which does not match more than the pattern.
+    fn exact(&self, level: Level) -> Rule {
         let entry = GroupResources {
             group: self.group.clone(),
             resources: self.resources.clone(),
             resource_names: self.names.clone(),
         };
-        let any = self.resources.is_empty() && self.group.is_empty() || !self.paths.is_empty();
         Rule {
             level,
             users: self.users.clone(),
             verbs: self.verbs.clone(),
             namespaces: self.namespaces.clone(),
-            resources: if any { Vec::new() } else { vec![entry] },
+            resources: if self.paths.is_empty() { vec![entry] } else { Vec::new() },
             non_resource_urls: self.paths.clone(),
             ..Rule::default()
         }
     }
 }
 
-/// Where a policy leaves a detection blind.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BlindSpot {
-    /// The detection.
-    pub need: Need,
-    /// Whether it can never fire, or only not for some requests.
-    pub total: bool,
-    /// The rules that cause it, with what they record; none stands for no rule.
-    pub causes: Vec<Cause>,
-    /// The requests that go unseen.
-    pub areas: Vec<Area>,
-    /// One of them.
-    pub example: Option<Request<'static>>,
-    /// The smallest change that lets it fire.
-    pub change: String,
+/// The requests that a need is about.
+pub(crate) struct Wanted {
+    /// Those that it names.
+    pub(crate) named: Region,
+    /// Those that it looks at because it looks at everything; some are also named.
+    pub(crate) general: Region,
 }
 
-/// A rule that leaves a detection blind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Cause {
-    /// The rule, from zero.
-    pub rule: Option<usize>,
-    /// What it records.
-    pub level: Level,
-    /// Whether it is for lack of a stage.
-    pub stage: bool,
-}
-
-/// The space of requests, cut along a policy and needs, with what each rule decides.
-pub(crate) fn mapped<'n>(
-    policy: &Policy,
-    needs: impl IntoIterator<Item = &'n Need>,
-) -> Result<(Space, Map), TooComplex> {
-    let mut space = Space::of(&[policy]);
-    for need in needs {
-        need.requests.iter().for_each(|pattern| space.name(&pattern.rule(need.level)));
-    }
-    let map = Map::new(&space, policy)?;
-    Ok((space, map))
-}
-
-/// The detections that a policy leaves blind.
-pub fn blind_spots(policy: &Policy, needs: &[Need]) -> Result<Vec<BlindSpot>, TooComplex> {
-    let (space, map) = mapped(policy, needs)?;
-    let mut found = Vec::new();
-    for need in needs {
-        found.extend(blind_spot(policy, need, &space, &map)?);
-    }
-    Ok(found)
-}
-
-/// Whether a treatment shows a detection what it needs, and if not, whether only a stage is missing.
-fn shortfall(policy: &Policy, rule: Option<usize>, need: &Need) -> Option<Cause> {
-    let treatment = treatment(policy, rule);
-    let stage_missing =
-        !need.stages.is_empty() && need.stages.iter().all(|stage| treatment.omit_stages.contains(stage));
-    let stage = treatment.level >= need.level && stage_missing;
-    (treatment.level < need.level || stage).then_some(Cause { rule, level: treatment.level, stage })
-}
-
-/// What a policy does not show of what a need asks for.
-pub(crate) struct Unseen {
-    region: Region,
-    pub(crate) causes: Vec<Cause>,
-    /// Whether anything else of it is shown.
-    seen: bool,
-}
-
-impl Unseen {
-    pub(crate) fn of(policy: &Policy, need: &Need, space: &Space, map: &Map) -> Self {
-        let mut wanted = Region::default();
+impl Wanted {
+    /// The space must hold the atoms of the need, see [`Need::name_in`].
+    pub(crate) fn of(need: &Need, space: &Space) -> Result<Self, TooComplex> {
+        let mut wanted = Self { named: Region::default(), general: Region::default() };
         for pattern in &need.requests {
-            wanted.union(space.rule(&pattern.rule(need.level)));
-        }
-        let mut unseen = Self { region: Region::default(), causes: Vec::new(), seen: false };
-        let rules = map.decided.iter().enumerate().map(|(i, region)| (Some(i), region));
-        for (rule, region) in rules.chain([(None, &map.unmatched)]) {
-            let share = region.and(&wanted);
-            if share.is_empty() {
+            let region = |pattern: &Pattern| space.rule(&pattern.exact(need.level));
+            if pattern.is_general() {
+                wanted.general.union(region(pattern));
                 continue;
             }
-            match shortfall(policy, rule, need) {
-                Some(cause) => {
-                    unseen.causes.push(cause);
-                    unseen.region.union(share);
-                }
-                None => unseen.seen = true,
-            }
+            let (named, incidental) = pattern.split();
+            wanted.named.union(region(&named));
+            incidental.iter().for_each(|pattern| wanted.general.union(region(pattern)));
         }
-        unseen
+        for rule in need.never.rules() {
+            let region = space.rule(&rule);
+            wanted.named = wanted.named.minus(&region)?;
+            wanted.general = wanted.general.minus(&region)?;
+        }
+        Ok(wanted)
+    }
+
+    pub(crate) fn all(&self) -> Region {
+        let mut all = self.named.clone();
+        all.union(self.general.clone());
+        all
     }
 }
 
-fn blind_spot(policy: &Policy, need: &Need, space: &Space, map: &Map) -> Result<Option<BlindSpot>, TooComplex> {
-    let Unseen { region, causes, seen } = Unseen::of(policy, need, space, map);
-    if region.is_empty() {
-        return Ok(None);
+impl Need {
+    /// Makes atoms of everything it names.
+    pub(crate) fn name_in(&self, space: &mut Space) {
+        self.requests.iter().for_each(|pattern| space.name(&pattern.exact(self.level)));
+        self.never.rules().for_each(|rule| space.name(&rule));
     }
-    let unseen = region.simplified(&space.widest())?;
-    Ok(Some(BlindSpot {
-        total: !seen,
-        areas: unseen.cells.iter().map(|cell| space.area(cell)).collect(),
-        example: unseen.cells.first().map(|cell| space.example(cell)),
-        change: smallest_change(policy, need, &causes),
-        need: need.clone(),
-        causes,
-    }))
-}
 
-fn smallest_change(policy: &Policy, need: &Need, causes: &[Cause]) -> String {
-    if causes.iter().all(|cause| cause.stage) {
-        let stages: Vec<&str> = need.stages.iter().map(|stage| stage.name()).collect();
-        let global = need.stages.iter().any(|stage| policy.omit_stages.contains(stage));
-        let rules: Vec<String> =
-            causes.iter().filter_map(|cause| cause.rule).map(|rule| (rule + 1).to_string()).collect();
-        let place = if global { "the policy".to_owned() } else { format!("rule {}", rules.join(", ")) };
-        return format!("take {} out of omitStages of {place}", stages.join(" and "));
+    /// The detections that ask for it, by name.
+    pub fn detections(&self) -> &[String] {
+        if self.part_of.is_empty() { std::slice::from_ref(&self.id) } else { &self.part_of }
     }
-    let first = causes.iter().filter_map(|cause| cause.rule).min();
-    let place = first.map_or("at the end".to_owned(), |rule| format!("before rule {}", rule + 1));
-    format!("insert {place}:\n{}", rules_yaml(need))
 }
-
-/// The rules that a need asks for, as YAML items.
-fn rules_yaml(need: &Need) -> String {
-    let rules: Vec<String> =
-        need.requests.iter().map(|pattern| crate::format::rule_item(&pattern.rule(need.level), "")).collect();
-    rules.concat()
-}
-
-/// The needs of the detections that ship with the product.
-pub fn built_in_needs() -> Vec<Need> {
-    let patterns = |requests: &[(&str, &[&str], &[&str])]| -> Vec<Pattern> {
-        let owned = |values: &[&str]| values.iter().map(|v| (*v).to_owned()).collect();
-        requests
-            .iter()
-            .map(|(group, resources, verbs)| Pattern {
-                group: (*group).to_owned(),
-                resources: owned(resources),
-                verbs: owned(verbs),
-                ..Pattern::default()
-            })
-            .collect()
-    };
-    let need = |row: &Row| Need {
-        id: row.id.to_owned(),
-        title: row.title.to_owned(),
-        goals: row.goals.iter().map(|goal| (*goal).to_owned()).collect(),
-        requests: patterns(row.requests),
-        level: row.level,
-        stages: row.stages.to_vec(),
-        fields: Vec::new(),
-    };
-    NEEDS.iter().map(need).collect()
-}
-
-struct Row {
-    id: &'static str,
-    title: &'static str,
-    goals: &'static [&'static str],
-    requests: &'static [(&'static str, &'static [&'static str], &'static [&'static str])],
-    level: Level,
-    stages: &'static [Stage],
-}
-
-const COMPLETE: &[Stage] = &[Stage::ResponseComplete];
-const STARTED: &[Stage] = &[Stage::ResponseStarted, Stage::ResponseComplete];
-const WRITES: &[&str] = &["create", "update", "patch", "delete", "deletecollection"];
-const CHANGES: &[&str] = &["create", "update", "patch"];
-const READS: &[&str] = &["get", "list", "watch"];
-const ALL: &[&str] = &["security", "cis", "pci", "hipaa", "gdpr", "soc2"];
-
-/// Detections and what they look at; the comments name the family.
-const NEEDS: &[Row] = &[
-    Row {
-        id: "exec-into-pod",
-        title: "a shell or command in a container",
-        goals: ALL,
-        requests: &[("", &["pods/exec", "pods/attach"], &["create", "get"])],
-        level: Level::Metadata,
-        stages: STARTED,
-    },
-    Row {
-        id: "port-forward",
-        title: "a tunnel into a pod",
-        goals: &["security", "pci", "soc2"],
-        requests: &[("", &["pods/portforward"], &["create", "get"])],
-        level: Level::Metadata,
-        stages: STARTED,
-    },
-    Row {
-        id: "api-server-proxy",
-        title: "kubelet, pods or services reached through the API server",
-        goals: &["security", "cis"],
-        requests: &[("", &["nodes/proxy", "pods/proxy", "services/proxy"], &[])],
-        level: Level::Metadata,
-        stages: STARTED,
-    },
-    Row {
-        id: "ephemeral-container",
-        title: "a debug container added to a pod",
-        goals: &["security"],
-        requests: &[("", &["pods/ephemeralcontainers"], &["update", "patch"])],
-        level: Level::Request,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "risky-pod",
-        title: "privileged, host access or dangerous capabilities in a pod",
-        goals: &["security", "cis"],
-        requests: &[("", &["pods"], &["create"])],
-        level: Level::Request,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "risky-workload",
-        title: "workloads, jobs and daemon sets with risky pod templates",
-        goals: &["security"],
-        requests: &[
-            ("apps", &["daemonsets", "deployments", "replicasets", "statefulsets"], CHANGES),
-            ("batch", &["cronjobs", "jobs"], CHANGES),
-        ],
-        level: Level::Request,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "secret-access",
-        title: "secrets read or listed, by whom, how many",
-        goals: ALL,
-        requests: &[("", &["secrets"], READS)],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "secret-change",
-        title: "secrets created, changed or deleted",
-        goals: ALL,
-        requests: &[("", &["secrets"], WRITES)],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "configmap-change",
-        title: "security-critical ConfigMaps changed (aws-auth, coredns)",
-        goals: &["security", "soc2"],
-        requests: &[("", &["configmaps"], WRITES)],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "token-minted",
-        title: "tokens of service accounts requested",
-        goals: ALL,
-        requests: &[("", &["serviceaccounts/token"], &["create"])],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "service-account-change",
-        title: "service accounts created or deleted",
-        goals: &["security", "cis", "soc2"],
-        requests: &[("", &["serviceaccounts"], WRITES)],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "rbac-grant",
-        title: "roles and bindings: cluster-admin, wildcards, escalation",
-        goals: ALL,
-        requests: &[(
-            "rbac.authorization.k8s.io",
-            &["clusterrolebindings", "clusterroles", "rolebindings", "roles"],
-            CHANGES,
-        )],
-        level: Level::Request,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "rbac-removal",
-        title: "roles and bindings deleted",
-        goals: ALL,
-        requests: &[(
-            "rbac.authorization.k8s.io",
-            &["clusterrolebindings", "clusterroles", "rolebindings", "roles"],
-            &["delete", "deletecollection"],
-        )],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "admission-webhook",
-        title: "admission webhooks and policies changed",
-        goals: &["security", "cis", "pci", "soc2"],
-        requests: &[("admissionregistration.k8s.io", &["*"], WRITES)],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "certificate-request",
-        title: "client certificates requested",
-        goals: &["security", "cis", "pci"],
-        requests: &[("certificates.k8s.io", &["certificatesigningrequests"], &["create"])],
-        level: Level::Request,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "certificate-approval",
-        title: "certificates approved",
-        goals: &["security", "cis", "pci"],
-        requests: &[("certificates.k8s.io", &["certificatesigningrequests/approval"], &["update", "patch"])],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "permission-review",
-        title: "someone asks what he may do",
-        goals: &["security"],
-        requests: &[("authorization.k8s.io", &["selfsubjectaccessreviews", "selfsubjectrulesreviews"], &["create"])],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "events-deleted",
-        title: "Events deleted to cover tracks",
-        goals: &["security"],
-        requests: &[
-            ("", &["events"], &["delete", "deletecollection"]),
-            ("events.k8s.io", &["events"], &["delete", "deletecollection"]),
-        ],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "exposed-service",
-        title: "services that expose a port (NodePort, LoadBalancer)",
-        goals: &["security", "pci"],
-        requests: &[("", &["services"], CHANGES)],
-        level: Level::Request,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "ingress-change",
-        title: "ingresses without TLS, network policies changed",
-        goals: &["security", "pci"],
-        requests: &[("networking.k8s.io", &["ingresses", "networkpolicies"], WRITES)],
-        level: Level::Request,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "destruction",
-        title: "namespaces, volumes and workloads deleted",
-        goals: ALL,
-        requests: &[
-            (
-                "",
-                &["namespaces", "persistentvolumeclaims", "persistentvolumes", "pods"],
-                &["delete", "deletecollection"],
-            ),
-            ("apps", &["*"], &["delete", "deletecollection"]),
-        ],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "node-change",
-        title: "nodes joined, labelled or tainted",
-        goals: &["security"],
-        requests: &[("", &["nodes"], WRITES)],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-    Row {
-        id: "api-extension",
-        title: "custom resources and aggregated APIs hijacked",
-        goals: &["security"],
-        requests: &[
-            ("apiextensions.k8s.io", &["customresourcedefinitions"], WRITES),
-            ("apiregistration.k8s.io", &["apiservices"], WRITES),
-        ],
-        level: Level::Metadata,
-        stages: COMPLETE,
-    },
-];

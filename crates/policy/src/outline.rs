@@ -1,5 +1,7 @@
 //! Where the parts of a policy stand in its text, and edits that keep everything else as it is.
 
+use crate::format::rule_item;
+use crate::model::Rule;
 use crate::yaml::{Kind, NodeId, Tree};
 
 /// A part of a text.
@@ -213,8 +215,8 @@ impl<'t> Outline<'t> {
         (self.items(rules).len() > 1 && !self.is_flow(rules)).then(|| self.remove_lines(self.span(self.rule(rule)?)))?
     }
 
-    /// Inserts a rule, given as block YAML without indentation, in front of a rule and its comment.
-    pub(crate) fn insert_rule(&self, before: usize, rule: &str) -> Option<Edit> {
+    /// Inserts a rule in front of a rule and its comment.
+    pub(crate) fn insert_rule(&self, before: usize, rule: &Rule) -> Option<Edit> {
         let (dash, mut at) = self.rule_line(before)?;
         loop {
             let previous = self.line_start(at.saturating_sub(1));
@@ -224,15 +226,15 @@ impl<'t> Outline<'t> {
             }
             at = previous;
         }
-        Some(Edit { start: at, end: at, text: indented(rule, dash) })
+        Some(Edit { start: at, end: at, text: rule_item(rule, &" ".repeat(dash)) })
     }
 
-    pub(crate) fn append_rule(&self, rule: &str) -> Option<Edit> {
+    pub(crate) fn append_rule(&self, rule: &Rule) -> Option<Edit> {
         let last = self.items(self.top("rules")?.value).len().checked_sub(1)?;
         let (dash, _) = self.rule_line(last)?;
         let at = self.line_end(self.span(self.rule(last)?).end);
         let lead = if self.text[..at].ends_with('\n') { "" } else { "\n" };
-        Some(Edit { start: at, end: at, text: format!("{lead}{}", indented(rule, dash)) })
+        Some(Edit { start: at, end: at, text: format!("{lead}{}", rule_item(rule, &" ".repeat(dash))) })
     }
 
     /// Column of a rule's dash and offset of its line, where rules are written in block style.
@@ -250,13 +252,6 @@ impl<'t> Outline<'t> {
         let alone = self.text[start..key.start].trim().is_empty();
         alone.then(|| Edit { start, end: self.line_end(value.end.max(key.end)), text: String::new() })
     }
-}
-
-/// A rule's lines as an item at this column.
-fn indented(rule: &str, dash: usize) -> String {
-    let lead = " ".repeat(dash);
-    let line = |(i, line): (usize, &str)| format!("{lead}{} {line}\n", if i == 0 { "-" } else { " " });
-    rule.lines().enumerate().map(line).collect()
 }
 
 /// A string as YAML writes it, quoted unless it cannot be taken for anything else.

@@ -32,7 +32,7 @@ pub struct Recorded<'a> {
 
 impl Recorded<'_> {
     /// Bytes of the event's text at a level; bodies that are not in the event cannot be known.
-    fn bytes_at(&self, level: Level) -> u64 {
+    pub(crate) fn bytes_at(&self, level: Level) -> u64 {
         let request_body = if level < Level::Request { self.request_body } else { 0 };
         let response_body = if level < Level::RequestResponse { self.response_body } else { 0 };
         self.bytes.saturating_sub(request_body + response_body)
@@ -48,6 +48,14 @@ pub struct Volume {
     pub bytes: u64,
 }
 
+impl std::ops::Add for Volume {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { events: self.events + other.events, bytes: self.bytes + other.bytes }
+    }
+}
+
 impl Volume {
     /// Adds so many events of so many bytes each.
     pub fn add(&mut self, count: u64, bytes: u64) {
@@ -55,6 +63,56 @@ impl Volume {
         self.bytes += count * bytes;
     }
 }
+
+/// The time that events span: from the first to the last, or the day of a preset.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Period {
+    first: Option<i64>,
+    last: Option<i64>,
+    pub(crate) preset: Option<Preset>,
+}
+
+impl Period {
+    pub(crate) fn day_of(preset: Preset) -> Self {
+        Self { preset: Some(preset), ..Self::default() }
+    }
+
+    pub(crate) fn extend(&mut self, time: Option<i64>) {
+        let Some(time) = time else { return };
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        self.last = Some(self.last.map_or(time, |last| last.max(time)));
+    }
+
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        if self.preset.is_some() {
+            return Some(86_400.0);
+        }
+        let (first, last) = (self.first?, self.last?);
+        (last > first).then(|| (last - first) as f64 / 1e6)
+    }
+
+    /// What a count over the period is over a day, where it spans any time.
+    pub(crate) fn per_day(&self, count: u64) -> Option<f64> {
+        Some(count as f64 * 86_400.0 / self.seconds()?)
+    }
+
+    /// How far rates can be trusted, in a sentence.
+    pub(crate) fn confidence(&self) -> Option<String> {
+        match self.seconds() {
+            _ if self.preset.is_some() => self.preset.map(Preset::assumption),
+            None => Some("the events have no time span, so there are no rates".to_owned()),
+            Some(seconds) if seconds < 86_400.0 => {
+                let hours = seconds / 3600.0;
+                Some(format!("the log spans {hours:.1} hours; rates over a day are an extrapolation"))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+/// What every recording leaves open, in a sentence.
+pub(crate) const UNRECORDED: &str =
+    "requests and stages that the policy in force did not record are not in the log and not in these figures";
 
 /// What one rule decides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -91,9 +149,7 @@ pub struct Tally {
     pub deeper: u64,
     /// Events by the level at which the log has them.
     pub recorded_levels: [u64; 4],
-    first: Option<i64>,
-    last: Option<i64>,
-    preset: Option<Preset>,
+    period: Period,
 }
 
 impl Tally {
@@ -109,15 +165,13 @@ impl Tally {
             resources: HashMap::new(),
             deeper: 0,
             recorded_levels: [0; 4],
-            first: None,
-            last: None,
-            preset: None,
+            period: Period::default(),
         }
     }
 
     /// The tally of a day of a preset.
     pub fn of_preset(policy: &Policy, preset: Preset) -> Self {
-        let mut tally = Self { preset: Some(preset), ..Self::new(policy) };
+        let mut tally = Self { period: Period::day_of(preset), ..Self::new(policy) };
         preset.day().for_each(|event| tally.add(&event));
         tally
     }
@@ -127,10 +181,7 @@ impl Tally {
         let count = event.count;
         self.read.add(count, event.bytes);
         self.recorded_levels[event.level as usize] += count;
-        if let Some(time) = event.time {
-            self.first = Some(self.first.map_or(time, |first| first.min(time)));
-            self.last = Some(self.last.map_or(time, |last| last.max(time)));
-        }
+        self.period.extend(event.time);
         let decision = self.evaluator.decide(&event.request);
         let unmatched = self.rules.len() - 1;
         let share = &mut self.rules[decision.rule.unwrap_or(unmatched)];
@@ -164,34 +215,22 @@ impl Tally {
 
     /// Seconds between the first and the last event; a day for a preset.
     pub fn seconds(&self) -> Option<f64> {
-        if self.preset.is_some() {
-            return Some(86_400.0);
-        }
-        let (first, last) = (self.first?, self.last?);
-        (last > first).then(|| (last - first) as f64 / 1e6)
+        self.period.seconds()
     }
 
     /// The same volume over a day, where the log spans any time.
     pub fn per_day(&self, volume: Volume) -> Option<f64> {
-        Some(volume.bytes as f64 * 86_400.0 / self.seconds()?)
+        self.period.per_day(volume.bytes)
     }
 
     /// How far the figures can be trusted, in sentences.
     pub fn confidence(&self) -> Vec<String> {
-        if let Some(preset) = self.preset {
-            return vec![preset.assumption()];
-        }
-        let mut said = Vec::new();
-        if self.read.events == 0 {
+        if self.period.preset.is_none() && self.read.events == 0 {
             return vec!["no events were read, so there is nothing to go by".to_owned()];
         }
-        match self.seconds() {
-            None => said.push("the events have no time span, so there are no rates".to_owned()),
-            Some(seconds) if seconds < 86_400.0 => {
-                let hours = seconds / 3600.0;
-                said.push(format!("the log spans {hours:.1} hours; rates over a day are an extrapolation"));
-            }
-            Some(_) => {}
+        let mut said: Vec<String> = self.period.confidence().into_iter().collect();
+        if self.period.preset.is_some() {
+            return said;
         }
         if self.deeper > 0 {
             let share = self.deeper as f64 * 100.0 / self.kept.events.max(1) as f64;
@@ -201,10 +240,7 @@ impl Tally {
                 self.deeper
             ));
         }
-        said.push(
-            "requests and stages that the policy in force did not record are not in the log and not in these figures"
-                .to_owned(),
-        );
+        said.push(UNRECORDED.to_owned());
         said
     }
 }

@@ -202,12 +202,13 @@ proptest! {
 
     #[test]
     fn an_improved_policy_meets_its_goals_and_loses_no_event(base in policy(4)) {
-        let (goals, needs) = (vec!["gdpr".to_owned()], policy::built_in_needs());
+        let (goals, needs) = (vec!["gdpr".to_owned()], policy::standards());
         let options = policy::LintOptions::new(ServerVersion::DEFAULT);
         let improved = policy::improve(&base, &goals, &needs, &options).expect("small policies are comparable").policy();
         let wanted: Vec<_> =
             needs.into_iter().filter(|need| need.goals.iter().any(|goal| goals.contains(goal))).collect();
-        let blind = policy::blind_spots(&improved, &wanted).expect("comparable");
+        let mut blind = policy::blind_spots(&improved, &wanted).expect("comparable");
+        blind.retain(|spot| spot.omission.is_none());
         prop_assert!(blind.is_empty(), "{blind:#?}\n{}", policy::to_yaml(&improved));
         let changes = diff(&base, &improved).expect("comparable").changes;
         let (old, new) = (Evaluator::new(&base), Evaluator::new(&improved));

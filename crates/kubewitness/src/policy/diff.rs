@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use policy::{Change, Request, ServerVersion, Treatment, Volume, bytes_text};
-use serde_json::json;
+use policy::{Balance, Balances, Change, Difference, Preset, Request, ServerVersion, Treatment, Volume, bytes_text};
+use serde_json::{Value, json};
 
 use super::input;
 use super::traffic::Traffic;
@@ -36,40 +36,79 @@ impl Diff {
         let old = input::policy(&self.old, self.server_version)?;
         let new = input::policy(&self.new, self.server_version)?;
         let difference = policy::diff(&old, &new)?;
-        let mut volumes = vec![Volume::default(); difference.changes.len()];
-        self.traffic.read(&mut |event| {
-            if let Some(change) = difference.change_of(&event.request) {
-                volumes[change].add(event.count, event.bytes);
-            }
-        })?;
-        let mut out = anstream::stdout();
         let preset = self.traffic.preset();
+        let mut balances = Balances::new(&difference, preset);
+        self.traffic.read(&mut |event| balances.add(event))?;
+        let mut out = anstream::stdout();
         match self.output {
-            ReportFormat::Json => {
-                let changes = difference.changes.iter().zip(&volumes).map(|(change, volume)| {
-                    let mut value = serde_json::to_value(change)?;
-                    value["volume"] = json!(volume);
-                    Ok(value)
-                });
-                let changes: Vec<serde_json::Value> = changes.collect::<Result<_, serde_json::Error>>()?;
-                let same = changes.is_empty();
-                let preset = preset.map(|preset| preset.name);
-                let value = json!({"same": same, "preset": preset, "changes": changes});
-                writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
-            }
+            ReportFormat::Json => writeln!(out, "{:#}", json(&difference, &balances, preset)?)?,
             ReportFormat::Text if difference.changes.is_empty() => writeln!(out, "the policies mean the same")?,
             ReportFormat::Text => {
-                for (change, volume) in difference.changes.iter().zip(&volumes) {
-                    let of = preset
-                        .map_or("the recording".to_owned(), |preset| format!("a day of the preset {}", preset.name));
-                    text(change, *volume, &of, &mut out)?;
+                for (change, balance) in difference.changes.iter().zip(&balances.changes) {
+                    text(change, &mut out)?;
+                    writeln!(out, "  {}\n", volume_text(balance, &balances))?;
                 }
-                if let Some(preset) = preset {
-                    writeln!(out, "How sure this is: {}", preset.assumption())?;
-                }
+                writeln!(out, "all changes: {}", volume_text(&balances.total(), &balances))?;
+                writeln!(out, "How sure this is:")?;
+                balances.confidence().iter().try_for_each(|sentence| writeln!(out, "- {sentence}"))?;
             }
         }
         Ok(crate::exit::found(difference.changes.is_empty()))
+    }
+}
+
+fn json(difference: &Difference, balances: &Balances<'_>, preset: Option<Preset>) -> serde_json::Result<Value> {
+    let per_day = |volume| balances.per_day(volume).map(|(events, bytes)| json!({"events": events, "bytes": bytes}));
+    let volume = |balance: &Balance| {
+        let Balance { before, after, deeper } = *balance;
+        json!({
+            "before": before, "after": after, "deeper": deeper,
+            "perDay": {"before": per_day(before), "after": per_day(after)},
+        })
+    };
+    let changes = difference.changes.iter().zip(&balances.changes).map(|(change, balance)| {
+        let mut value = serde_json::to_value(change)?;
+        value["volume"] = volume(balance);
+        Ok(value)
+    });
+    let changes: Vec<Value> = changes.collect::<serde_json::Result<_>>()?;
+    Ok(json!({
+        "same": changes.is_empty(),
+        "preset": preset.map(|preset| preset.name),
+        "changes": changes,
+        "volume": volume(&balances.total()),
+        "confidence": balances.confidence(),
+    }))
+}
+
+/// What a change gains or loses: over a day, or over the events themselves where they span no time.
+fn volume_text(balance: &Balance, balances: &Balances<'_>) -> String {
+    let Balance { before, after, .. } = *balance;
+    if before == after {
+        return match before.events {
+            0 => "volume: none of the traffic is among these requests".to_owned(),
+            _ => "volume: the same".to_owned(),
+        };
+    }
+    let signed = |number: f64, text: String| if number < 0.0 { format!("-{text}") } else { format!("+{text}") };
+    let line = |before: (f64, f64), after: (f64, f64), unit: &str| {
+        let (events, bytes) = (after.0 - before.0, after.1 - before.1);
+        format!(
+            "volume: {} events{unit}, {}{unit} ({:.0} -> {:.0} events, {} -> {})",
+            signed(events, format!("{:.0}", events.abs())),
+            signed(bytes, bytes_text(bytes.abs())),
+            before.0,
+            after.0,
+            bytes_text(before.1),
+            bytes_text(after.1)
+        )
+    };
+    match (balances.per_day(before), balances.per_day(after)) {
+        (Some(before), Some(after)) => line(before, after, " a day"),
+        _ => {
+            let whole = |volume: Volume| (volume.events as f64, volume.bytes as f64);
+            line(whole(before), whole(after), " in the recording")
+        }
     }
 }
 
@@ -101,12 +140,12 @@ pub(super) fn example(request: &Request<'_>) -> String {
     format!("{user} {} {}{group}{name}{place}", request.verb, request.combined_resource())
 }
 
-fn text(change: &Change, volume: Volume, of: &str, out: &mut impl std::io::Write) -> std::io::Result<()> {
+fn text(change: &Change, out: &mut impl std::io::Write) -> std::io::Result<()> {
     writeln!(out, "{} -> {}", words(&change.before), words(&change.after))?;
     writeln!(out, "  decided by {}, now by {}", rules(&change.old_rules), rules(&change.new_rules))?;
     for (area, request) in change.areas.iter().zip(&change.examples) {
         writeln!(out, "  - {area}")?;
         writeln!(out, "    for example: {}", example(request))?;
     }
-    writeln!(out, "  in {of}: {} events, {}\n", volume.events, bytes_text(volume.bytes as f64))
+    Ok(())
 }

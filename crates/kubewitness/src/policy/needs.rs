@@ -4,114 +4,54 @@
 //! path) and everything else left open. The least level at which it can still hold is the level that the rule needs for
 //! that kind of request.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod field;
+mod kind;
+mod possible;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use audit::{Event, Level, Stage};
-use policy::{Api, Area, BlindSpot, Choice, Need, Pattern};
-use rule::{Condition, Derived, Field, FieldPath, Part, Predicate, Root, Rule, RuleSet, Test, Truth, naive};
+use policy::{Api, Identities, Need, Pattern, VERBS};
+use rule::{Emission, FieldPath, Part, Rule, RuleSet};
 use serde_json::json;
 
-/// Verbs of requests for resources.
-const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-/// A resource that no rule names: what matches it matches any.
-const ANY_RESOURCE: (&str, &str, &str) = ("unheard-of.example", "unheardofs", "");
-/// Stands for every group in a policy.
-const ANY_GROUP: &str = "*";
-/// Paths that rules ask for, and one that no rule names.
-const PATHS: [&str; 10] =
-    ["/api", "/apis", "/debug/pprof", "/healthz", "/livez", "/logs", "/metrics", "/readyz", "/version", ANY_PATH];
-const ANY_PATH: &str = "/unheard-of";
+use super::correlation;
+use field::values;
+use kind::{ANY_GROUP, ANY_PATH, ANY_RESOURCE, Kind, Target, kinds};
+use possible::{About, Facts};
+
 /// Least level first; at `None` nothing is seen.
 const LEVELS: [Level; 3] = [Level::Metadata, Level::Request, Level::RequestResponse];
 
-/// What holds a pod spec. Custom resources may as well, and are left out.
-const WORKLOADS: [&str; 9] = [
-    "cronjobs",
-    "daemonsets",
-    "deployments",
-    "jobs",
-    "pods",
-    "podtemplates",
-    "replicasets",
-    "replicationcontrollers",
-    "statefulsets",
-];
-
-/// A kind of request, and an event that holds what is known of it.
-struct Kind {
-    verb: &'static str,
-    target: Target,
-    event: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Target {
-    /// API group, resource with subresource.
-    Resource(String, String),
-    Path(&'static str),
-}
-
 /// What every evaluated rule of a set needs. One that needs different levels for different requests has several needs.
-pub(super) fn needs(set: &RuleSet, api: &Api) -> Vec<Need> {
+/// Each says which of `identities` it never fires for.
+pub(super) fn needs(set: &RuleSet, api: &Api, identities: &Identities) -> Vec<Need> {
     let kinds = kinds(set, api);
     let parsed: Vec<(&Kind, Event<'_>)> =
         kinds.iter().filter_map(|kind| Some((kind, Event::parse(kind.event.as_bytes()).ok()?))).collect();
-    set.rules().iter().filter(|rule| rule.is_evaluated()).flat_map(|rule| needs_of(rule, &parsed)).collect()
-}
-
-fn kinds(set: &RuleSet, api: &Api) -> Vec<Kind> {
-    let mut targets: Vec<(String, String, String)> = Vec::new();
-    for group in api.group_names() {
-        for (resource, subresources) in api.resources(group) {
-            targets.push((group.to_owned(), resource.to_owned(), String::new()));
-            targets.extend(subresources.map(|sub| (group.to_owned(), resource.to_owned(), sub.to_owned())));
-        }
+    let part_of = parts(set);
+    let mut needs = Vec::new();
+    for (rule, part_of) in set.rules().iter().zip(part_of).filter(|(rule, _)| rule.is_evaluated()) {
+        let never = never(rule, identities);
+        let of_rule = needs_of(rule, &parsed);
+        needs.extend(of_rule.into_iter().map(|need| Need { part_of: part_of.clone(), never: never.clone(), ..need }));
     }
-    let (group, resource, subresource) = ANY_RESOURCE;
-    targets.push((group.to_owned(), resource.to_owned(), subresource.to_owned()));
-    targets.extend(custom_resources(set, api).into_iter().map(|(group, resource)| (group, resource, String::new())));
-    let of_resources = targets.iter().flat_map(|target| VERBS.map(|verb| resource_kind(verb, target)));
-    let of_paths = PATHS.map(|path| {
-        let event = json!({"auditID": "", "verb": "get", "requestURI": path});
-        Kind { verb: "get", target: Target::Path(path), event: event.to_string() }
-    });
-    of_resources.chain(of_paths).collect()
+    needs
 }
 
-/// Groups and names of resources that rules name and Kubernetes does not serve.
-fn custom_resources(set: &RuleSet, api: &Api) -> BTreeSet<(String, String)> {
-    let mut found = BTreeSet::new();
-    for rule in set.rules() {
-        let (mut groups, mut resources) = (BTreeSet::new(), BTreeSet::new());
-        rule.condition.each_test(&mut |predicate, _| {
-            let Test::Text(_, rule::Pattern::Exact(text)) = &predicate.test else { return };
-            if is(&predicate.field, "objectRef.resource") && api.groups_with(text).is_empty() {
-                resources.insert(text.to_string());
-            } else if is(&predicate.field, "objectRef.apiGroup") && api.has_group(text) != Some(true) {
-                groups.insert(text.to_string());
+/// For each rule the correlations that it only feeds.
+fn parts(set: &RuleSet) -> Vec<Vec<String>> {
+    let mut parts = vec![Vec::new(); set.rules().len()];
+    for at in correlation::all(set) {
+        for rule in correlation::rules_of(set, at) {
+            if set.emission(rule) == Emission::CorrelationOnly {
+                parts[rule.0 as usize].push(correlation::name(set, at).to_owned());
             }
-        });
-        if groups.is_empty() {
-            groups.insert(ANY_GROUP.to_owned());
-        }
-        found.extend(resources.iter().flat_map(|name| groups.iter().map(move |group| (group.clone(), name.clone()))));
-    }
-    found
-}
-
-fn resource_kind(verb: &'static str, (group, resource, subresource): &(String, String, String)) -> Kind {
-    let root = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/v1") };
-    let mut event = json!({
-        "auditID": "", "verb": verb, "objectRef": {"resource": resource},
-        "requestURI": format!("{root}/namespaces/default/{resource}/example/{subresource}"),
-    });
-    for (key, value) in [("apiGroup", group), ("subresource", subresource)] {
-        if !value.is_empty() {
-            event["objectRef"][key] = json!(value);
         }
     }
-    let combined = if subresource.is_empty() { resource.clone() } else { format!("{resource}/{subresource}") };
-    Kind { verb, target: Target::Resource(group.clone(), combined), event: event.to_string() }
+    parts
 }
 
 /// Verbs by level and target.
@@ -134,14 +74,8 @@ fn needs_of(rule: &Rule, kinds: &[(&Kind, Event<'_>)]) -> Vec<Need> {
 }
 
 fn need(rule: &Rule, level: Level, targets: &BTreeMap<&Target, Vec<&'static str>>) -> Need {
-    let is_long = |target: &Target| match target {
-        Target::Resource(_, resource) => {
-            ["exec", "attach", "portforward", "proxy", "log"].iter().any(|sub| resource.ends_with(&format!("/{sub}")))
-        }
-        Target::Path(_) => false,
-    };
     let stages = match rule.needs.stages.as_slice() {
-        [] if targets.keys().all(|target| is_long(target)) => vec![Stage::ResponseStarted, Stage::ResponseComplete],
+        [] if targets.keys().all(|target| target.is_long()) => vec![Stage::ResponseStarted, Stage::ResponseComplete],
         [] => vec![Stage::ResponseComplete],
         stages => stages.to_vec(),
     };
@@ -156,7 +90,9 @@ fn need(rule: &Rule, level: Level, targets: &BTreeMap<&Target, Vec<&'static str>
         id: name(rule).to_owned(),
         title: rule.meta.title.clone(),
         goals: vec!["security".to_owned()],
+        part_of: Vec::new(),
         requests: requests.collect(),
+        never: Identities::default(),
         level,
         stages,
         fields,
@@ -165,15 +101,18 @@ fn need(rule: &Rule, level: Level, targets: &BTreeMap<&Target, Vec<&'static str>
 
 /// The targets as a policy writes them: those of a group that have the same verbs together.
 fn patterns(targets: &BTreeMap<&Target, Vec<&'static str>>) -> Vec<Pattern> {
-    let (any_group, any_resource, _) = ANY_RESOURCE;
-    let any = targets.get(&Target::Resource(any_group.to_owned(), any_resource.to_owned()));
-    let mut shapes: BTreeMap<(&str, &[&str]), Vec<&str>> = BTreeMap::new();
+    let (any_group, any_resource) = ANY_RESOURCE;
+    let any = targets.get(&Target::Resource(any_group.to_owned(), any_resource.to_owned(), String::new()));
+    let mut shapes: BTreeMap<(&str, &[&str]), Vec<String>> = BTreeMap::new();
     let mut paths = Vec::new();
     for (target, verbs) in targets {
         match target {
             Target::Path(path) => paths.push(*path),
-            Target::Resource(..) if any.is_some_and(|any| any == verbs) => {}
-            Target::Resource(group, resource) => shapes.entry((group, verbs)).or_default().push(resource),
+            Target::Resource(..) if any.is_some_and(|any| verbs.iter().all(|verb| any.contains(verb))) => {}
+            Target::Resource(group, resource, subresource) => {
+                let slash = if subresource.is_empty() { "" } else { "/" };
+                shapes.entry((group, verbs)).or_default().push(format!("{resource}{slash}{subresource}"));
+            }
         }
     }
     let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
@@ -183,7 +122,7 @@ fn patterns(targets: &BTreeMap<&Target, Vec<&'static str>>) -> Vec<Pattern> {
         .map(|((group, verbs), resources)| Pattern {
             verbs: verbs_of(verbs),
             group: group.to_owned(),
-            resources: owned(&resources),
+            resources,
             ..Pattern::default()
         })
         .collect();
@@ -197,276 +136,50 @@ fn patterns(targets: &BTreeMap<&Target, Vec<&'static str>>) -> Vec<Pattern> {
     patterns
 }
 
-/// The values of a field one of which every match has.
-fn values(condition: &Condition, name: &str) -> Vec<String> {
-    let exact = |condition: &Condition| match condition {
-        Condition::Test(Predicate { field, test: Test::Text(_, rule::Pattern::Exact(text)) }) if is(field, name) => {
-            Some(text.to_string())
-        }
-        _ => None,
+/// Those of some identities that a rule cannot match, whatever else the event holds.
+fn never(rule: &Rule, identities: &Identities) -> Identities {
+    let without = |names: &[String], may_match: &dyn Fn(&str) -> bool| {
+        names.iter().filter(|name| !may_match(name)).cloned().collect()
     };
-    match condition {
-        Condition::All(parts) => {
-            parts.iter().map(|part| values(part, name)).find(|found| !found.is_empty()).unwrap_or_default()
-        }
-        Condition::Any(parts) => parts.iter().map(exact).collect::<Option<Vec<_>>>().unwrap_or_default(),
-        single => exact(single).into_iter().collect(),
-    }
-}
-
-/// Whether a field is this path of the event, by its own name or by Falco's.
-fn is(field: &Field, path: &str) -> bool {
-    match field {
-        Field::Path(Root::Event, own) => **own == *path,
-        Field::Falco(falco) => FALCO_NAMES.contains(&(falco.name().as_str(), path)),
-        _ => false,
-    }
-}
-
-const FALCO_NAMES: [(&str, &str); 10] = [
-    ("ka.verb", "verb"),
-    ("ka.target.resource", "objectRef.resource"),
-    ("ka.target.subresource", "objectRef.subresource"),
-    ("ka.target.namespace", "objectRef.namespace"),
-    ("ka.user.name", "user.username"),
-    ("ka.user.groups", "user.groups"),
-    ("jevt.value[/verb]", "verb"),
-    ("jevt.value[/objectRef/resource]", "objectRef.resource"),
-    ("jevt.value[/objectRef/subresource]", "objectRef.subresource"),
-    ("jevt.value[/user/username]", "user.username"),
-];
-
-/// What an event tells, and about what it tells everything.
-struct Facts<'e> {
-    event: &'e Event<'e>,
-    about: About,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
-    /// Verb and target.
-    Request,
-    /// Who sends it.
-    User,
-}
-
-/// What a condition can come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Possible {
-    can_be_true: bool,
-    can_be_false: bool,
-}
-
-impl Facts<'_> {
-    fn may_hold(&self, condition: &Condition, level: Level) -> Possible {
-        match condition {
-            Condition::Always(truth) => exactly(*truth),
-            Condition::All(parts) => {
-                let mut all = exactly(Truth::True);
-                for part in parts {
-                    let part = self.may_hold(part, level);
-                    all.can_be_true &= part.can_be_true;
-                    all.can_be_false |= part.can_be_false;
-                    if part == exactly(Truth::False) {
-                        return part;
-                    }
-                }
-                all
-            }
-            Condition::Any(parts) => {
-                let mut any = exactly(Truth::False);
-                for part in parts {
-                    let part = self.may_hold(part, level);
-                    any.can_be_true |= part.can_be_true;
-                    any.can_be_false &= part.can_be_false;
-                    if part == exactly(Truth::True) {
-                        return part;
-                    }
-                }
-                any
-            }
-            Condition::Not(inner) => {
-                let Possible { can_be_true, can_be_false } = self.may_hold(inner, level);
-                Possible { can_be_true: can_be_false, can_be_false: can_be_true }
-            }
-            Condition::Test(predicate) => self.may_pass(predicate, level),
-        }
-    }
-
-    fn may_pass(&self, predicate: &Predicate, level: Level) -> Possible {
-        let has_no_body = matches!(&*self.event.verb(), "get" | "list" | "watch") || !self.may_carry(&predicate.field);
-        match predicate.field.part() {
-            Part::Request if has_no_body => return exactly(Truth::False),
-            Part::Request if level < Level::Request => return exactly(Truth::NotRecorded),
-            Part::Response if level < Level::RequestResponse => return exactly(Truth::NotRecorded),
-            _ => {}
-        }
-        let compares = matches!(predicate.test, Test::Compare(..));
-        match self.tells(&predicate.field) && !compares {
-            true => exactly(naive::test(predicate, self.event)),
-            false => Possible { can_be_true: true, can_be_false: true },
-        }
-    }
-
-    /// Whether a request body of such a request can hold what the field is about.
-    fn may_carry(&self, field: &Field) -> bool {
-        let resources: &[&str] = match field {
-            _ if self.about == About::User => return true,
-            Field::Path(Root::Pod | Root::PodContainers, _) => &WORKLOADS,
-            Field::Derived(Derived::RbacPairs) => &["clusterroles", "roles"],
-            Field::Derived(Derived::CsrSubject) => &["certificatesigningrequests"],
-            _ => return true,
-        };
-        let whole = matches!(&*self.event.subresource(), "" | "ephemeralcontainers");
-        whole && resources.iter().any(|resource| *resource == self.event.resource())
-    }
-
-    /// Whether the event has every value that the field can have in such a request.
-    fn tells(&self, field: &Field) -> bool {
-        let is_any_of = |paths: &[&str]| paths.iter().any(|path| is(field, path));
-        match (self.about, field) {
-            (_, Field::AnyOf(fields)) => fields.iter().all(|field| self.tells(field)),
-            // What follows a proxy is anyone's choice.
-            (About::Request, Field::Derived(Derived::UriPath)) => !self.event.request_uri().ends_with("/proxy"),
-            (About::Request, _) => {
-                is_any_of(&["verb", "objectRef.resource", "objectRef.subresource", "objectRef.apiGroup"])
-            }
-            (About::User, Field::Derived(Derived::UserClass)) => true,
-            (About::User, _) => is_any_of(&["user.username"]),
-        }
-    }
-}
-
-fn exactly(truth: Truth) -> Possible {
-    Possible { can_be_true: truth == Truth::True, can_be_false: truth == Truth::False }
-}
-
-/// Whether the rule of a blind spot could match for any of the users whose requests go unseen: a rule that leaves the
-/// identities of nodes out is not blind where only theirs do.
-pub(super) fn matters(spot: &BlindSpot, set: &RuleSet) -> bool {
-    let Some(rule) = set.rules().iter().find(|rule| name(rule) == spot.need.id) else { return true };
-    spot.areas.iter().any(|area| users(area).is_none_or(|users| users.iter().any(|user| may_match(rule, user))))
-}
-
-/// The users of an area, where they are known by name or group.
-fn users(area: &Area) -> Option<Vec<&str>> {
-    if area.in_groups.iter().any(|group| group == NODES) {
-        return Some(vec!["system:node:any"]);
-    }
-    match &area.users {
-        Choice::Only(names) if names.iter().all(|name| !name.starts_with('(')) => {
-            Some(names.iter().map(String::as_str).collect())
-        }
-        _ => None,
+    Identities {
+        users: without(&identities.users, &|user| may_match(rule, user, group_of(user), About::User)),
+        groups: without(&identities.groups, &|group| {
+            let users = users_in(group);
+            users.is_empty() || users.iter().any(|(user, group)| may_match(rule, user, group, About::Users))
+        }),
     }
 }
 
 const NODES: &str = "system:nodes";
 
-fn may_match(rule: &Rule, user: &str) -> bool {
-    let groups: &[&str] = if user.starts_with("system:node:") { &[NODES] } else { &[] };
-    let text = json!({"auditID": "", "user": {"username": user, "groups": groups}}).to_string();
+/// The group that tells the sort of a user.
+fn group_of(user: &str) -> &'static str {
+    if user.starts_with("system:node:") { NODES } else { "system:authenticated" }
+}
+
+/// A user, with a group that tells his sort, for every sort that a group has; none where that cannot be known.
+fn users_in(group: &str) -> Vec<(String, &'static str)> {
+    let of_namespace = |namespace: &str| (format!("system:serviceaccount:{namespace}:any"), "system:authenticated");
+    match group {
+        NODES => vec![("system:node:any".to_owned(), NODES)],
+        "system:unauthenticated" => vec![("system:anonymous".to_owned(), "system:unauthenticated")],
+        "system:serviceaccounts" => vec![of_namespace("any")],
+        "system:authenticated" => {
+            let others = ["anyone", "system:kube-scheduler", "system:any"];
+            let others = others.map(|user| (user.to_owned(), "system:authenticated"));
+            [of_namespace("any"), ("system:node:any".to_owned(), NODES)].into_iter().chain(others).collect()
+        }
+        _ => group.strip_prefix("system:serviceaccounts:").map(of_namespace).into_iter().collect(),
+    }
+}
+
+fn may_match(rule: &Rule, user: &str, group: &str, about: About) -> bool {
+    let text = json!({"auditID": "", "requestURI": "", "user": {"username": user, "groups": [group]}}).to_string();
     let Ok(event) = Event::parse(text.as_bytes()) else { return true };
-    Facts { event: &event, about: About::User }.may_hold(&rule.condition, Level::RequestResponse).can_be_true
+    Facts { event: &event, about }.may_hold(&rule.condition, Level::RequestResponse).can_be_true
 }
 
-fn name(rule: &Rule) -> &str {
+/// By what a rule is called in commands.
+pub(super) fn name(rule: &Rule) -> &str {
     rule.meta.name.as_deref().unwrap_or(&rule.meta.id)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use policy::ServerVersion;
-    use rule::{Expected, Options, RuleTest};
-
-    use super::*;
-
-    fn builtin() -> RuleSet {
-        RuleSet::compile(rule::load_builtin(), Options::default())
-    }
-
-    fn api() -> Api {
-        Api::built_in(ServerVersion::DEFAULT)
-    }
-
-    /// A test's event as a policy of this level records it.
-    fn recorded(event: &str, level: Level) -> String {
-        let mut event: serde_json::Value = serde_json::from_str(event).unwrap();
-        event["level"] = json!(level);
-        let fields = event.as_object_mut().unwrap();
-        if level < Level::Request {
-            fields.remove("requestObject");
-        }
-        if level < Level::RequestResponse {
-            fields.remove("responseObject");
-        }
-        event.to_string()
-    }
-
-    /// What matches an event of a level is not called blind under a policy of that level.
-    #[test]
-    fn a_rule_that_fires_is_not_called_blind() {
-        let set = builtin();
-        let needs = needs(&set, &api());
-        let mut fired = 0;
-        for level in LEVELS {
-            let policy = policy::Policy::new(vec![policy::Rule { level, ..policy::Rule::default() }]);
-            let spots = policy::blind_spots(&policy, &needs).unwrap();
-            let seen: HashSet<&str> =
-                needs.iter().map(|need| need.id.as_str()).filter(|id| !blind(&spots, &needs, id)).collect();
-            for rule in set.rules() {
-                let tests = rule.meta.extension.tests.iter().filter(|test| test.expected == Expected::Match);
-                for event in tests.flat_map(RuleTest::events) {
-                    let text = recorded(&event, level);
-                    let event = Event::parse(text.as_bytes()).unwrap();
-                    if naive::evaluate(&rule.condition, &event) == Truth::True {
-                        fired += 1;
-                        assert!(seen.contains(name(rule)), "{} fires at {level}: {text}", name(rule));
-                    }
-                }
-            }
-        }
-        assert!(fired > 500, "only {fired} events");
-    }
-
-    /// Whether every need of a rule is a total blind spot.
-    fn blind(spots: &[BlindSpot], needs: &[Need], id: &str) -> bool {
-        let total = spots.iter().filter(|spot| spot.total && spot.need.id == id).count();
-        total == needs.iter().filter(|need| need.id == id).count()
-    }
-
-    #[test]
-    fn needs_are_of_the_requests_that_a_rule_is_about() {
-        let text = r"
-title: Privileged pod
-name: privileged
-logsource: {product: kubernetes, service: audit}
-detection:
-  pod: {verb: create, objectRef.resource: pods, objectRef.subresource|exists: false}
-  privileged: {kw.pod.containers.securityContext.privileged: true}
-  exec: {objectRef.resource: pods, objectRef.subresource: exec}
-  version: {kw.uri.path: /version}
-  condition: (pod and privileged) or exec or version
-level: high
-";
-        let loaded = rule::load_sigma(&rule::Source::new("own.yml", text));
-        let set = RuleSet::compile(loaded, Options::default());
-        let told: Vec<String> = needs(&set, &api())
-            .iter()
-            .map(|need| {
-                let pattern = |p: &Pattern| format!("{:?} {:?} {:?}", p.verbs, p.resources, p.paths);
-                let requests: Vec<String> = need.requests.iter().map(pattern).collect();
-                format!("{} {:?} {}", need.level, need.fields, requests.join(", "))
-            })
-            .collect();
-        assert_eq!(
-            told,
-            [
-                r#"Metadata [] [] ["nodes/proxy", "pods/exec", "pods/proxy", "services/proxy"] [], ["get"] [] ["/version"]"#,
-                r#"Request ["kw.pod.containers.securityContext.privileged"] ["create"] ["pods"] []"#,
-            ]
-        );
-    }
 }

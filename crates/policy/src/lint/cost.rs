@@ -2,17 +2,23 @@
 
 use super::{COST_HOT_SPOT, Issue, LIST_BODIES, PATCH_LOSS, Subject, nth};
 use crate::model::{Level, Stage};
+use crate::remedy;
+use crate::request::{Request, User};
 
-/// High-volume requests of every cluster, with who makes them.
-const HOT: &[(&str, &str, &str, &str)] = &[
-    ("coordination.k8s.io", "leases", "update", "leader elections and node heartbeats"),
-    ("", "events", "create", "event recorders"),
-    ("events.k8s.io", "events", "create", "event recorders"),
-    ("", "nodes/status", "patch", "kubelets"),
-    ("", "pods/status", "patch", "kubelets"),
-    ("discovery.k8s.io", "endpointslices", "update", "the endpoint controllers"),
-    ("authorization.k8s.io", "subjectaccessreviews", "create", "kubelets and aggregated servers"),
+/// High-volume requests of every cluster: group, resource, verb, a user who makes them and his group, and who that is.
+const HOT: &[(&str, &str, &str, (&str, &str), &str)] = &[
+    ("coordination.k8s.io", "leases", "update", NODE, "leader elections and node heartbeats"),
+    ("", "events", "create", NODE, "event recorders"),
+    ("events.k8s.io", "events", "create", NODE, "event recorders"),
+    ("", "nodes/status", "patch", NODE, "kubelets"),
+    ("", "pods/status", "patch", NODE, "kubelets"),
+    ("discovery.k8s.io", "endpointslices", "update", ENDPOINTS, "the endpoint controllers"),
+    ("authorization.k8s.io", "subjectaccessreviews", "create", NODE, "kubelets and aggregated servers"),
 ];
+
+const NODE: (&str, &str) = ("system:node:node-1", "system:nodes");
+const ENDPOINTS: (&str, &str) =
+    ("system:serviceaccount:kube-system:endpointslice-controller", "system:serviceaccounts:kube-system");
 
 pub(super) fn check(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
     hot_spots(subject, issues);
@@ -24,33 +30,23 @@ fn hot_spots(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
     for (i, _) in subject.rules() {
         let hot: Vec<String> = HOT
             .iter()
-            .filter(|(group, resource, verb, _)| {
-                let decision = subject.evaluator.decide(&subject.ordinary(verb, group, resource));
+            .filter(|(group, resource, verb, (user, user_group), _)| {
+                let groups = vec!["system:authenticated".into(), (*user_group).into()];
+                let user = Some(User { name: (*user).into(), groups });
+                let request = Request { user, ..subject.ordinary(verb, group, resource) };
+                let decision = subject.evaluator.decide(&request);
                 decision.rule == Some(i) && decision.level >= Level::Request
             })
-            .map(|(_, resource, _, who)| format!("{resource} ({who})"))
+            .map(|(_, resource, _, _, who)| format!("{resource} ({who})"))
             .collect();
         if hot.is_empty() {
             continue;
         }
         let message = format!("{} records bodies of {}", nth(i), hot.join(", "));
-        let edit = subject.outline.and_then(|outline| outline.insert_rule(i, HOT_RULE));
+        let edit = subject.outline.and_then(|outline| outline.insert_rule(i, &remedy::busy()));
         issues.push(subject.issue(&COST_HOT_SPOT, Some(i), message).with_fix("record them at Metadata", edit));
     }
 }
-
-const HOT_RULE: &str = "level: Metadata
-resources:
-  - group: \"\"
-    resources: [\"events\", \"nodes/status\", \"pods/status\"]
-  - group: authorization.k8s.io
-    resources: [\"subjectaccessreviews\"]
-  - group: coordination.k8s.io
-    resources: [\"leases\"]
-  - group: discovery.k8s.io
-    resources: [\"endpointslices\"]
-  - group: events.k8s.io
-    resources: [\"events\"]";
 
 fn list_bodies(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
     for (i, rule) in subject.rules() {
@@ -68,13 +64,10 @@ fn list_bodies(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
         }
         let verbs: Vec<&str> = reads.collect();
         let message = format!("{} writes the whole answer of {} into the log", nth(i), verbs.join(" and "));
-        let edit = subject.outline.and_then(|outline| outline.insert_rule(i, READS_RULE));
+        let edit = subject.outline.and_then(|outline| outline.insert_rule(i, &remedy::reads()));
         issues.push(subject.issue(&LIST_BODIES, Some(i), message).with_fix("record reads at Metadata", edit));
     }
 }
-
-const READS_RULE: &str = "level: Metadata
-verbs: [\"get\", \"list\", \"watch\"]";
 
 fn patch_loss(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
     if subject.options.server.checks_patch_bodies() {
@@ -93,12 +86,7 @@ fn patch_loss(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
              a patch that is not JSON leaves no trace before 1.37",
             nth(i)
         );
-        let globally = subject.policy.omit_stages.contains(&Stage::RequestReceived);
-        let edit = subject.outline.filter(|_| globally).and_then(|outline| outline.insert_rule(i, PATCH_RULE));
-        let edit = edit.or_else(|| subject.outline.filter(|_| !globally).and_then(|o| o.insert_rule(i, PATCH_RULE)));
+        let edit = subject.outline.and_then(|outline| outline.insert_rule(i, &remedy::patches()));
         issues.push(subject.issue(&PATCH_LOSS, Some(i), message).with_fix("record patches at Metadata", edit));
     }
 }
-
-const PATCH_RULE: &str = "level: Metadata
-verbs: [\"patch\"]";

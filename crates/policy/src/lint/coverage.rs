@@ -5,6 +5,7 @@ use super::{
     UNRECORDED_SUBRESOURCE, nth,
 };
 use crate::model::{Level, Stage};
+use crate::remedy;
 use crate::request::Request;
 use crate::space::Pattern;
 
@@ -78,7 +79,7 @@ fn no_catch_all(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
         return;
     }
     let message = "requests that no rule matches are not recorded; end with a rule without selectors".to_owned();
-    let edit = subject.outline.and_then(|outline| outline.append_rule("level: Metadata"));
+    let edit = subject.outline.and_then(|outline| outline.append_rule(&remedy::everything()));
     issues.push(subject.issue(&NO_CATCH_ALL, None, message).with_fix("append a rule at level Metadata", edit));
 }
 
@@ -117,16 +118,9 @@ fn ways_in(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
         return;
     }
     let message = format!("not recorded for ordinary users: {}", names.join(", "));
-    let edit = subject.outline.and_then(|outline| outline.insert_rule(0, WAYS_IN_RULE));
+    let edit = subject.outline.and_then(|outline| outline.insert_rule(0, &remedy::ways_in()));
     issues.push(subject.issue(&UNRECORDED_SUBRESOURCE, None, message).with_fix("record them at Metadata", edit));
 }
-
-const WAYS_IN_RULE: &str = "level: Metadata
-resources:
-  - group: \"\"
-    resources: [\"pods/exec\", \"pods/attach\", \"pods/portforward\", \"pods/ephemeralcontainers\", \"pods/proxy\", \"nodes/proxy\", \"services/proxy\", \"serviceaccounts/token\"]
-  - group: certificates.k8s.io
-    resources: [\"certificatesigningrequests/approval\"]";
 
 fn none_rules(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
     for (i, rule) in subject.rules() {

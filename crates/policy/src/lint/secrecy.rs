@@ -2,6 +2,7 @@
 
 use super::{Issue, SECRET_BODIES, Subject, nth};
 use crate::model::{GroupResources, Level, Policy, Rule};
+use crate::remedy;
 use crate::space::Region;
 
 /// Resources whose bodies hold secrets, with the reason.
@@ -31,7 +32,7 @@ fn selector(group: &str, resources: &[&str]) -> Rule {
 pub(super) fn decides_sensitive(subject: &Subject<'_>, rule: usize) -> bool {
     let Some(map) = &subject.map else { return true };
     let region = |(group, resources, _): &(&str, &[&str], &str)| subject.space.rule(&selector(group, resources));
-    SENSITIVE.iter().any(|row| !map.decided[rule].and(&region(row)).is_empty())
+    SENSITIVE.iter().any(|row| map.decided[rule].intersects(&region(row)))
 }
 
 pub(super) fn check(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
@@ -41,7 +42,7 @@ pub(super) fn check(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
         if rule.level < Level::Request {
             continue;
         }
-        let leaks = |region: &Region| !map.decided[i].and(region).is_empty();
+        let leaks = |region: &Region| map.decided[i].intersects(region);
         let leaking: Vec<_> = SENSITIVE
             .iter()
             .filter(|(group, resources, _)| leaks(&subject.space.rule(&selector(group, resources))))
@@ -54,14 +55,7 @@ pub(super) fn check(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
             leaking.iter().map(|(_, resources, what)| format!("{} ({what})", resources.join(", "))).collect();
         let message = format!("{} records bodies of {}", nth(i), names.join(" and "));
         let found = subject.issue(&SECRET_BODIES, Some(i), message);
-        let edit = subject.outline.filter(|_| first == Some(i)).and_then(|o| o.insert_rule(i, METADATA_RULE));
+        let edit = subject.outline.filter(|_| first == Some(i)).and_then(|o| o.insert_rule(i, &remedy::secrets()));
         issues.push(found.with_fix("record secrets and tokens at Metadata first", edit));
     }
 }
-
-const METADATA_RULE: &str = "level: Metadata
-resources:
-  - group: \"\"
-    resources: [\"secrets\", \"serviceaccounts/token\"]
-  - group: authentication.k8s.io
-    resources: [\"tokenreviews\"]";

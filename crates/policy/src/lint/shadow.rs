@@ -23,7 +23,7 @@ pub(super) fn check(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
 
 /// A smallest set of earlier rules that leaves nothing to a rule: none of them can be missed.
 pub(crate) fn shadowing(region: &Region, earlier: &[Region]) -> Vec<usize> {
-    let mut needed: Vec<usize> = (0..earlier.len()).filter(|&i| !region.and(&earlier[i]).is_empty()).collect();
+    let mut needed: Vec<usize> = (0..earlier.len()).filter(|&i| region.intersects(&earlier[i])).collect();
     let covered = |rules: &[usize]| {
         let mut rest = region.clone();
         for &rule in rules {
