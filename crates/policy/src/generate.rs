@@ -7,7 +7,7 @@ use crate::api::VERBS;
 use crate::blind_spot::Survey;
 use crate::format::to_yaml_with;
 use crate::model::{GroupResources, Level, Policy, Rule, Stage};
-use crate::need::{Need, Wanted};
+use crate::need::{Identities, Need, Wanted};
 use crate::outline::Outline;
 use crate::remedy;
 use crate::space::TooComplex;
@@ -62,8 +62,8 @@ impl Generated {
     }
 
     /// Writes down what each rule keeps of some traffic, and lowers rules until all of it is within the budget in
-    /// bytes a day, as far as the goals allow: detections that look at everything may miss reads, no detection may miss
-    /// what it names. Returns the bytes a day, where the traffic spans any time.
+    /// bytes a day, as far as the goals allow: detections that look at everything may miss reads and elections, no
+    /// detection may miss what it names. Returns the bytes a day, where the traffic spans any time.
     ///
     /// The tally must be one under [`Generated::policy`]: which rule decides a request does not change by lowering.
     pub fn fit(&mut self, tally: &Tally, budget: Option<f64>) -> Option<f64> {
@@ -225,11 +225,12 @@ pub fn bytes_text(bytes: f64) -> String {
 pub fn generate(goals: &[String], needs: &[Need], server: ServerVersion) -> Result<Generated, TooComplex> {
     let chosen = needed_for(goals, needs);
     let mut rules = harmless_noise(&chosen)?;
+    let spare = |(rule, why): (Rule, &str)| Reasoned { is_spare: true, ..Reasoned::new(rule, why) };
     rules.push(secrets());
+    rules.extend(remedy::elections().map(spare));
     rules.extend(bodies(&chosen, server));
     rules.extend(named_reads(&chosen, server));
     rules.push(ways_in());
-    let spare = |(rule, why): (Rule, &str)| Reasoned { is_spare: true, ..Reasoned::new(rule, why) };
     rules.extend(remedy::reads_by().map(spare));
     rules.push(everything_else());
     let mut made = Generated { frame: Policy::new(Vec::new()), rules, costs: Vec::new() };
@@ -286,9 +287,12 @@ fn harmless_noise(needs: &[&Need]) -> Result<Vec<Reasoned>, TooComplex> {
 /// What needs ask for of one resource.
 struct Ask<'n> {
     level: Level,
+    /// Of which the user is in one; empty for all.
+    user_groups: &'n [String],
     group: &'n str,
     resource: &'n str,
     verbs: Vec<&'n str>,
+    never: &'n Identities,
 }
 
 /// What needs ask for by name of resources whose bodies may be recorded. A pattern for a whole group counts as `*`.
@@ -305,7 +309,14 @@ fn asks<'n>(needs: &[&'n Need]) -> Vec<Ask<'n>> {
         let all = if pattern.verbs.is_empty() { VERBS.as_slice() } else { &[] };
         let ask = move |resource| {
             let verbs = pattern.verbs.iter().map(String::as_str).chain(all.iter().copied()).collect();
-            Ask { level: need.level, group: pattern.group.as_str(), resource, verbs }
+            Ask {
+                level: need.level,
+                user_groups: &pattern.groups,
+                group: &pattern.group,
+                resource,
+                verbs,
+                never: &need.never,
+            }
         };
         resources.filter(is_asked).map(ask).collect::<Vec<_>>()
     });
@@ -345,7 +356,20 @@ pub(crate) fn bodies(needs: &[&Need], server: ServerVersion) -> Vec<Reasoned> {
     rules
 }
 
-/// Verbs by level and group, and then by resource; none stand for all.
+/// What is busy because of nodes, where needs ask for its bodies and none of them is about nodes.
+pub(crate) fn busy_nodes(needs: &[&Need]) -> Option<Reasoned> {
+    const NODES: &str = "system:nodes";
+    let asks = asks(needs);
+    let mut busy =
+        asks.iter().filter(|ask| ask.level > Level::Metadata && holds(&remedy::busy(), ask.group, ask.resource));
+    let is_of_others = |ask: &Ask<'_>| ask.never.groups.iter().any(|group| group == NODES);
+    let is_asked = busy.clone().next().is_some();
+    let rule = Rule { user_groups: vec![NODES.to_owned()], ..remedy::busy() };
+    (is_asked && busy.all(is_of_others))
+        .then(|| Reasoned::new(rule, "Nodes send most of these, and bodies would only cost."))
+}
+
+/// Verbs by level and group, and then by resource.
 type Shapes<'n> = BTreeMap<(Reverse<Level>, &'n str), BTreeMap<&'n str, BTreeSet<&'n str>>>;
 
 /// A rule for every level, group and set of verbs.
@@ -368,16 +392,18 @@ fn by_verbs(shapes: Shapes<'_>) -> Vec<Reasoned> {
 /// What needs name without asking for bodies, as far as it is done with one of `verbs`: a rule for each set of them, and
 /// one for paths.
 pub(crate) fn named(needs: &[&Need], verbs: &[&str], server: ServerVersion) -> Vec<Reasoned> {
-    let mut verbs_of: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    /// User groups, API group and resource.
+    type Place<'n> = (&'n [String], &'n str, &'n str);
+    let mut verbs_of: BTreeMap<Place<'_>, BTreeSet<&str>> = BTreeMap::new();
     for ask in asks(needs).into_iter().filter(|ask| ask.level == Level::Metadata) {
         let asked = ask.verbs.into_iter().filter(|verb| verbs.contains(verb));
         if ask.group != "*" || server.has_any_group() {
-            verbs_of.entry((ask.group, ask.resource)).or_default().extend(asked);
+            verbs_of.entry((ask.user_groups, ask.group, ask.resource)).or_default().extend(asked);
         }
     }
-    let mut sets: BTreeMap<BTreeSet<&str>, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
-    for ((group, resource), verbs) in verbs_of.into_iter().filter(|(_, verbs)| !verbs.is_empty()) {
-        sets.entry(verbs).or_default().entry(group).or_default().insert(resource);
+    let mut sets: BTreeMap<(BTreeSet<&str>, &[String]), BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    for ((users, group, resource), verbs) in verbs_of.into_iter().filter(|(_, verbs)| !verbs.is_empty()) {
+        sets.entry((verbs, users)).or_default().entry(group).or_default().insert(resource);
     }
     let owned = |values: BTreeSet<&str>| values.into_iter().map(str::to_owned).collect();
     let entry = |(group, resources): (&str, BTreeSet<&str>)| GroupResources {
@@ -385,9 +411,9 @@ pub(crate) fn named(needs: &[&Need], verbs: &[&str], server: ServerVersion) -> V
         resources: owned(resources),
         ..GroupResources::default()
     };
-    let of_resources = sets.into_iter().map(|(verbs, groups)| {
-        let resources = groups.into_iter().map(entry).collect();
-        Rule { level: Level::Metadata, verbs: owned(verbs), resources, ..Rule::default() }
+    let of_resources = sets.into_iter().map(|((verbs, users), groups)| {
+        let (user_groups, resources) = (users.to_vec(), groups.into_iter().map(entry).collect());
+        Rule { level: Level::Metadata, user_groups, verbs: owned(verbs), resources, ..Rule::default() }
     });
     let paths: BTreeSet<&str> = needs.iter().flat_map(|need| named_paths(need)).collect();
     let of_paths = Rule { level: Level::Metadata, non_resource_urls: owned(paths), ..Rule::default() };

@@ -7,7 +7,9 @@
 use crate::api::VERBS;
 use crate::blind_spot::{Cause, Survey};
 use crate::format::to_yaml;
-use crate::generate::{Generated, Reasoned, bodies, busy, everything_else, named, needed_for, secrets, ways_in};
+use crate::generate::{
+    Generated, Reasoned, bodies, busy, busy_nodes, everything_else, named, needed_for, secrets, ways_in,
+};
 use crate::lint::{Issue, LintOptions, Severity, lint};
 use crate::model::{Level, Policy, Rule, Stage};
 use crate::need::{Need, Pattern};
@@ -17,6 +19,8 @@ use crate::version::ServerVersion;
 
 /// Times that what is missing is put in, and that a defect is repaired; each round leaves one less.
 const ROUNDS_MAX: usize = 200;
+/// Times that the linter's findings are repaired after the needs were met.
+const REPAIRS_MAX: usize = 5;
 
 /// Improves `base` until the goals are met and the linter has nothing to warn of, as far as that is possible without
 /// hiding what `base` shows. What is left is in the linter's report of the result.
@@ -30,14 +34,14 @@ pub fn improve(
     let own = |rule: &Rule| Reasoned::new(rule.clone(), "As in the input.");
     let frame = Policy { rules: Vec::new(), ..base.clone() };
     let mut made = Generated { frame, rules: base.rules.iter().map(own).collect(), costs: Vec::new() };
-    // A repair can uncover a blind spot, and what is put in for one can need a repair.
-    for _ in 0..ROUNDS_MAX {
-        let before = made.rules.len();
-        made.meet(&chosen, options.server)?;
-        let repaired = made.repair(options);
-        if !repaired && made.rules.len() == before {
+    // A repair can uncover a blind spot, and what is put in for one can need a repair. Where one undoes the other, the goals
+    // come first.
+    made.meet(&chosen, options.server)?;
+    for _ in 0..REPAIRS_MAX {
+        if !made.repair(options) {
             break;
         }
+        made.meet(&chosen, options.server)?;
     }
     made.settle(&chosen)?;
     Ok(made)
@@ -102,7 +106,8 @@ impl Generated {
 
     /// Rules for the needs in front of a rule.
     fn insert_wanted(&mut self, at: usize, needs: &[&Need], server: ServerVersion) -> Result<(), TooComplex> {
-        let mut rules = bodies(needs, server);
+        let mut rules: Vec<Reasoned> = busy_nodes(needs).into_iter().collect();
+        rules.extend(bodies(needs, server));
         rules.extend(named(needs, &VERBS, server));
         self.insert_no_shallower(at, rules)?;
         if needs.iter().any(|need| need.requests.iter().any(may_hold_secrets)) {

@@ -80,6 +80,8 @@ impl Identities {
 pub struct Pattern {
     /// Users.
     pub users: Vec<String>,
+    /// Groups of which the user is in one.
+    pub groups: Vec<String>,
     /// Request verbs.
     pub verbs: Vec<String>,
     /// API group, `*` for every one.
@@ -136,6 +138,7 @@ impl Pattern {
         Rule {
             level,
             users: self.users.clone(),
+            user_groups: self.groups.clone(),
             verbs: self.verbs.clone(),
             namespaces: self.namespaces.clone(),
             resources: if self.paths.is_empty() { vec![entry] } else { Vec::new() },

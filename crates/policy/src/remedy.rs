@@ -59,6 +59,21 @@ pub(crate) fn reads_by() -> [(Rule, &'static str); 3] {
     ]
 }
 
+/// Leases: those of the control plane, and those by which programs elect a leader.
+pub(crate) fn elections() -> [(Rule, &'static str); 2] {
+    let leases = at_metadata(vec![entry("coordination.k8s.io", &["leases"])]);
+    let by_programs = Rule {
+        user_groups: strings(&["system:serviceaccounts"]),
+        verbs: strings(&["get", "update"]),
+        ..leases.clone()
+    };
+    let of_control_plane = Rule { namespaces: strings(&["kube-system"]), ..leases };
+    [
+        (of_control_plane, "Leases of the control plane."),
+        (by_programs, "Elections of programs: many requests a second."),
+    ]
+}
+
 /// The group of all who have an identity.
 pub(crate) const EVERYONE: &str = "system:authenticated";
 

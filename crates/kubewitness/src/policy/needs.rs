@@ -83,6 +83,7 @@ fn need(rule: &Rule, level: Level, targets: &BTreeMap<&Target, Vec<&'static str>
     let fields = rule.needs.fields.iter().filter(|name| level > Level::Metadata && in_body(name)).cloned().collect();
     let requests = patterns(targets).into_iter().map(|pattern| Pattern {
         users: values(&rule.condition, "user.username"),
+        groups: values(&rule.condition, "user.groups"),
         namespaces: if pattern.paths.is_empty() { values(&rule.condition, "objectRef.namespace") } else { Vec::new() },
         ..pattern
     });

@@ -11,9 +11,9 @@ const BOXES_MAX: usize = 5_000;
 #[error("the rules overlap in too many ways to be compared exactly")]
 pub struct TooComplex;
 
-/// A set of atoms of one attribute.
+/// A set of atoms of one attribute. Four words hold the resources of a policy and of all built-in detections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Bits(SmallVec<[u64; 2]>);
+pub(crate) struct Bits(SmallVec<[u64; 4]>);
 
 impl Bits {
     pub(crate) fn none(count: usize) -> Self {

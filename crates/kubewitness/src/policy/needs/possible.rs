@@ -1,7 +1,7 @@
 //! What a condition can come to where only a part of the event is known.
 
 use audit::{Event, Level};
-use rule::{Condition, Derived, Field, Part, Predicate, Root, Test, Truth, naive};
+use rule::{Condition, Derived, Field, Order, Part, Pattern, Predicate, Root, Test, Truth, naive};
 
 use super::field::is;
 use super::kind::STREAMS;
@@ -89,6 +89,9 @@ impl Facts<'_> {
             _ => {}
         }
         let compares = matches!(predicate.test, Test::Compare(..));
+        if self.about != About::Request && self.is_someone_else(&predicate.field, &predicate.test) {
+            return exactly(Truth::False);
+        }
         match self.tells(&predicate.field) && !compares {
             true => exactly(naive::test(predicate, self.event)),
             false => Possible { can_be_true: true, can_be_false: true },
@@ -112,6 +115,23 @@ impl Facts<'_> {
         whole && resources.iter().any(|resource| *resource == self.event.resource())
     }
 
+    /// Whether a test is for users or groups of another sort than the one who sends the request.
+    fn is_someone_else(&self, field: &Field, test: &Test) -> bool {
+        let user = self.event.username();
+        match test {
+            Test::AnyOf(tests) => tests.iter().all(|test| self.is_someone_else(field, test)),
+            Test::Text(_, Pattern::Exact(name)) if is(field, "user.username") => sort(name) != sort(&user),
+            Test::Text(_, Pattern::Exact(group)) if is(field, "user.groups") => {
+                sort_in(group).is_some_and(|sort_in| sort_in != sort(&user))
+            }
+            // A failed authentication has no user.
+            Test::Number(Order::Equal, number) if is(field, "responseStatus.code") => {
+                number.0 == 401.0 && sort(&user) != "anonymous"
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the event has every value that the field can have in such a request.
     fn tells(&self, field: &Field) -> bool {
         let is_any_of = |paths: &[&str]| paths.iter().any(|path| is(field, path));
@@ -126,6 +146,26 @@ impl Facts<'_> {
             (About::User, _) => is_any_of(&["user.username"]),
             (About::Users, _) => false,
         }
+    }
+}
+
+/// Sorts of users that a name tells apart, by what their names begin with.
+const SORTS: [&str; 3] = ["system:node:", "system:serviceaccount:", "system:"];
+
+fn sort(user: &str) -> &'static str {
+    match user {
+        "" | "system:anonymous" => "anonymous",
+        _ => SORTS.into_iter().find(|sort| user.starts_with(sort)).unwrap_or_default(),
+    }
+}
+
+/// The sort of all users in a group, where they are of one.
+fn sort_in(group: &str) -> Option<&'static str> {
+    match group {
+        "system:unauthenticated" => Some("anonymous"),
+        "system:nodes" => Some(SORTS[0]),
+        "system:serviceaccounts" => Some(SORTS[1]),
+        _ => group.starts_with("system:serviceaccounts:").then_some(SORTS[1]),
     }
 }
 

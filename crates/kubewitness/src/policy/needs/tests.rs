@@ -110,8 +110,16 @@ title: Nobody
 name: nobody
 logsource: {product: kubernetes, service: audit}
 detection:
-  pods: {verb: list, objectRef.resource: pods, kw.user.class: anonymous}
+  pods: {verb: list, objectRef.resource: pods, user.username: ['', 'system:anonymous']}
   condition: pods
+level: high
+---
+title: Agent
+name: agent
+logsource: {product: kubernetes, service: audit}
+detection:
+  reads: {verb: get, objectRef.resource: configmaps, user.groups: 'system:serviceaccounts:agents'}
+  condition: reads
 level: high
 ";
     let set = RuleSet::compile(rule::load_sigma(&rule::Source::new("own.yml", text)), Options::default());
@@ -128,6 +136,7 @@ level: high
         [
             r#"leases ["system:kube-scheduler"] ["system:nodes"]"#,
             r#"nobody ["system:kube-scheduler", "alice"] ["system:nodes", "system:serviceaccounts", "system:authenticated"]"#,
+            r#"agent ["system:kube-scheduler", "alice"] ["system:nodes"]"#,
         ]
     );
 }
