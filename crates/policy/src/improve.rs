@@ -5,11 +5,10 @@
 //! secrets and tokens, of whole lists, of leases, Events and status.
 
 use crate::api::VERBS;
+use crate::ask::{bodies, busy_nodes, named};
 use crate::blind_spot::{Cause, Survey};
 use crate::format::to_yaml;
-use crate::generate::{
-    Generated, Reasoned, bodies, busy, busy_nodes, everything_else, named, needed_for, secrets, ways_in,
-};
+use crate::generate::{Generated, Reasoned, busy, everything_else, needed_for, secrets, ways_in};
 use crate::lint::{Issue, LintOptions, Severity, lint};
 use crate::model::{Level, Policy, Rule, Stage};
 use crate::need::{Need, Pattern};

@@ -6,6 +6,7 @@
 //! Does not know files, sockets, time, or where events are kept: callers hand in bytes and requests.
 
 mod api;
+mod ask;
 mod balance;
 mod blind_spot;
 mod diff;

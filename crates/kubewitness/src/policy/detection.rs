@@ -121,3 +121,57 @@ fn correlated(set: &RuleSet, at: CorrelationRef, singles: &HashMap<&str, Detecti
         spots: unseen().flat_map(|member| member.spots.clone()).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use policy::{Api, Identities, Level, Policy, ServerVersion};
+    use rule::Options;
+
+    use super::*;
+
+    const RULES: &str = r"
+title: Secret read (part)
+name: read
+logsource: {product: kubernetes, service: audit}
+detection: {s: {verb: get, objectRef.resource: secrets}, condition: s}
+level: informational
+---
+title: Shell (part)
+name: shell
+logsource: {product: kubernetes, service: audit}
+detection: {s: {verb: create, objectRef.resource: pods, objectRef.subresource: exec}, condition: s}
+level: informational
+---
+title: One after the other
+name: chain
+correlation: {type: temporal, rules: [read, shell], group-by: [user.username], timespan: 1h}
+level: high
+---
+title: Many of either
+name: many
+correlation: {type: event_count, rules: [read, shell], group-by: [user.username], timespan: 1h, condition: {gte: 5}}
+level: high
+---
+title: Many reads
+name: reads
+correlation: {type: event_count, rules: [read], group-by: [user.username], timespan: 1h, condition: {gte: 5}}
+level: high
+";
+
+    fn sights(level_of_secrets: Level) -> Vec<String> {
+        let set = RuleSet::compile(rule::load_sigma(&rule::Source::new("own.yml", RULES)), Options::default());
+        let entry = policy::GroupResources { resources: vec!["secrets".to_owned()], ..Default::default() };
+        let secrets = policy::Rule { level: level_of_secrets, resources: vec![entry], ..Default::default() };
+        let rest = policy::Rule { level: Level::Metadata, ..Default::default() };
+        let policy = Policy::new(vec![secrets, rest]);
+        let needs = needs::needs(&set, &Api::built_in(ServerVersion::DEFAULT), &Identities::of(&policy));
+        let spots = policy::blind_spots(&policy, &needs).unwrap();
+        detections(&set, &needs, spots).iter().map(|d| format!("{} {:?} {}", d.id, d.sight, d.is_gap())).collect()
+    }
+
+    #[test]
+    fn correlations_see_what_they_count() {
+        assert_eq!(sights(Level::None), ["chain Blind true", "many Partial true", "reads Blind true"]);
+        assert_eq!(sights(Level::Metadata), ["chain Whole false", "many Whole false", "reads Whole false"]);
+    }
+}
