@@ -254,14 +254,13 @@ fn pruned(rule: &Rule) -> Vec<Rule> {
         let count = list(&mut rule.clone()).len();
         found.extend((0..count).filter(|_| count > 1).map(|i| without(rule, |rule| drop(list(rule).remove(i)))));
     }
-    for (e, entry) in rule.resources.iter().enumerate() {
-        if rule.resources.len() > 1 {
-            found.push(without(rule, |rule| drop(rule.resources.remove(e))));
-        }
-        if entry.resources.len() > 1 {
-            let items = 0..entry.resources.len();
-            found.extend(items.map(|i| without(rule, |rule| drop(rule.resources[e].resources.remove(i)))));
-        }
+    // Patterns before entries: an entry takes the patterns that match something with it.
+    for (e, entry) in rule.resources.iter().enumerate().filter(|(_, entry)| entry.resources.len() > 1) {
+        let items = 0..entry.resources.len();
+        found.extend(items.map(|i| without(rule, |rule| drop(rule.resources[e].resources.remove(i)))));
+    }
+    if rule.resources.len() > 1 {
+        found.extend((0..rule.resources.len()).map(|e| without(rule, |rule| drop(rule.resources.remove(e)))));
     }
     found
 }
