@@ -127,7 +127,9 @@ pub(crate) fn named(needs: &[&Need], verbs: &[&str], server: ServerVersion) -> V
             verbs_of.entry((ask.user_groups, ask.group, ask.resource)).or_default().extend(asked);
         }
     }
-    let mut sets: BTreeMap<(BTreeSet<&str>, &[String]), BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    /// Verbs and user groups; resources by API group.
+    type Sets<'n> = BTreeMap<(BTreeSet<&'n str>, &'n [String]), BTreeMap<&'n str, BTreeSet<&'n str>>>;
+    let mut sets = Sets::new();
     for ((users, group, resource), verbs) in verbs_of.into_iter().filter(|(_, verbs)| !verbs.is_empty()) {
         sets.entry((verbs, users)).or_default().entry(group).or_default().insert(resource);
     }

@@ -5,8 +5,11 @@ use crate::model::{Level, Stage};
 use crate::remedy;
 use crate::request::{Request, User};
 
-/// High-volume requests of every cluster: group, resource, verb, a user who makes them and his group, and who that is.
-const HOT: &[(&str, &str, &str, (&str, &str), &str)] = &[
+/// A user and a group of his.
+type Sender = (&'static str, &'static str);
+
+/// High-volume requests of every cluster: group, resource, verb, a user who makes them, and who that is.
+const HOT: &[(&str, &str, &str, Sender, &str)] = &[
     ("coordination.k8s.io", "leases", "update", NODE, "leader elections and node heartbeats"),
     ("", "events", "create", NODE, "event recorders"),
     ("events.k8s.io", "events", "create", NODE, "event recorders"),
@@ -16,8 +19,8 @@ const HOT: &[(&str, &str, &str, (&str, &str), &str)] = &[
     ("authorization.k8s.io", "subjectaccessreviews", "create", NODE, "kubelets and aggregated servers"),
 ];
 
-const NODE: (&str, &str) = ("system:node:node-1", "system:nodes");
-const ENDPOINTS: (&str, &str) =
+const NODE: Sender = ("system:node:node-1", "system:nodes");
+const ENDPOINTS: Sender =
     ("system:serviceaccount:kube-system:endpointslice-controller", "system:serviceaccounts:kube-system");
 
 pub(super) fn check(subject: &Subject<'_>, issues: &mut Vec<Issue>) {
