@@ -4,11 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use audit::{Event, Micros};
-use finding::{
-    Actor, Because, Confidence, Evidence, Finding, Object, Outcome, RuleRef, ServiceAccount, Severity, Source,
-};
+use finding::{Actor, Because, Confidence, Evidence, Finding, Object, Outcome, RuleRef, ServiceAccount, Severity};
 use jiff::Timestamp;
-use rule::{Level, Meta, Origin};
+use rule::Meta;
 
 use crate::detector::Observed;
 
@@ -48,13 +46,13 @@ impl Author {
         let rule = RuleRef {
             id: meta.id.clone(),
             title: meta.title.clone(),
-            source: source(meta.origin),
+            source: meta.origin,
             description: meta.description.trim().to_owned(),
         };
         Self {
             rule: Arc::new(rule),
-            severity: severity(meta.level),
-            confidence: confidence(meta.extension.confidence),
+            severity: meta.level,
+            confidence: meta.extension.confidence.unwrap_or(Confidence::Medium),
             techniques: meta.techniques.as_slice().into(),
             false_positives: meta.false_positives.as_slice().into(),
             story: meta.extension.story.trim().to_owned(),
@@ -193,33 +191,6 @@ fn outcome(event: &Event<'_>) -> Outcome {
         (Some(401 | 403), _) | (_, Some("forbid")) => Outcome::Denied,
         (Some(code), _) if code >= 400 => Outcome::Failed,
         _ => Outcome::Allowed,
-    }
-}
-
-fn source(origin: Origin) -> Source {
-    match origin {
-        Origin::Builtin => Source::Builtin,
-        Origin::Sigma => Source::Sigma,
-        Origin::Falco => Source::Falco,
-    }
-}
-
-/// How grave a finding of a rule of this level is.
-pub fn severity(level: Level) -> Severity {
-    match level {
-        Level::Informational => Severity::Informational,
-        Level::Low => Severity::Low,
-        Level::Medium => Severity::Medium,
-        Level::High => Severity::High,
-        Level::Critical => Severity::Critical,
-    }
-}
-
-fn confidence(confidence: Option<rule::Confidence>) -> Confidence {
-    match confidence {
-        Some(rule::Confidence::High) => Confidence::High,
-        Some(rule::Confidence::Low) => Confidence::Low,
-        Some(rule::Confidence::Medium) | None => Confidence::Medium,
     }
 }
 

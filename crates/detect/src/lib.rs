@@ -16,7 +16,6 @@ mod request;
 mod values;
 
 pub use correlation::{GROUPS_MAX, SAMPLES_MAX};
-pub use describe::severity;
 pub use detector::{Detector, Observed};
 pub use first_seen::REMEMBERED_MAX;
 pub use request::REQUESTS_MAX;

@@ -9,13 +9,24 @@ use serde::{Serialize, Serializer};
 use crate::severity::Severity;
 
 /// Where a rule comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the three origins")]
 pub enum Source {
     Builtin,
     Sigma,
     Falco,
+}
+
+impl Source {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Builtin => "builtin",
+            Self::Sigma => "sigma",
+            Self::Falco => "falco",
+        }
+    }
 }
 
 /// The rule that made a finding.

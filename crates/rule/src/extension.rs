@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use audit::{Json, Level as AuditLevel, Stage};
+use finding::Confidence;
 
 use crate::node::{Node, Value};
 use crate::problem::{Fault, Place};
@@ -37,15 +38,6 @@ pub struct FirstSeen {
     pub fields: Vec<String>,
     pub learn_seconds: u64,
     pub window_seconds: u64,
-}
-
-/// How sure a match is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "three steps")]
-pub enum Confidence {
-    Low,
-    Medium,
-    High,
 }
 
 /// One test inside a rule: events that must or must not match.

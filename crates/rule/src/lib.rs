@@ -42,7 +42,7 @@ pub use condition::{
 };
 pub use dictionary::{Dictionary, Translation, remark};
 pub use explanation::Reason;
-pub use extension::{Confidence, Expected, Extension, FirstSeen, RuleTest, Style};
+pub use extension::{Expected, Extension, FirstSeen, RuleTest, Style};
 pub use falco::{Argument, FalcoField, Imported, ImportedRule, Transformer, import_falco, load_falco};
 pub use field::{Derived, Field, FieldPath, Part, Root, Value, field_values, is_hidden};
 pub use likeness::Likeness;

@@ -59,7 +59,7 @@ struct Telling<'d> {
 
 impl Telling<'_> {
     fn tell(&self, out: &mut impl Write, set: &RuleSet, entry: &Entry<'_>) -> std::io::Result<()> {
-        let level = self.language.severity(detect::severity(entry.meta.level));
+        let level = self.language.severity(entry.meta.level);
         writeln!(out, "{} [{level}]\n", entry.title)?;
         if !entry.description.trim().is_empty() {
             writeln!(out, "{}\n", entry.description.trim())?;

@@ -1,59 +1,13 @@
 //! What rules and correlations say about themselves.
 
-use crate::extension::Extension;
-use crate::problem::Place;
-
 /// Where a rule comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the three origins")]
-pub enum Origin {
-    Builtin,
-    Sigma,
-    Falco,
-}
-
-impl Origin {
-    /// Stable name, as shown and documented.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Builtin => "builtin",
-            Self::Sigma => "sigma",
-            Self::Falco => "falco",
-        }
-    }
-}
+pub use finding::Source as Origin;
 
 /// How grave a match is: Sigma's levels. Falco's priorities are put on the same scale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names of Sigma")]
-pub enum Level {
-    Informational,
-    Low,
-    Medium,
-    High,
-    Critical,
-}
+pub use finding::Severity as Level;
 
-impl Level {
-    /// All levels, the least grave first.
-    pub const ALL: [Level; 5] = [Self::Informational, Self::Low, Self::Medium, Self::High, Self::Critical];
-
-    /// The name in Sigma.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Informational => "informational",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// Reads the exact name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.name() == name)
-    }
-}
+use crate::extension::Extension;
+use crate::problem::Place;
 
 /// What a rule or a correlation says about itself.
 #[derive(Debug, Clone, PartialEq)]

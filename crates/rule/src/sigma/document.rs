@@ -219,7 +219,7 @@ impl<'d> Document<'d> {
 
     fn level(&mut self) -> Result<Level, Fault> {
         let name = self.one_of("level", &Level::ALL.map(Level::name))?;
-        Ok(Level::from_name(&name).unwrap_or(Level::Medium))
+        Ok(name.parse().unwrap_or(Level::Medium))
     }
 
     pub(super) fn required(&self, key: &str) -> Result<&'d Node, Fault> {
