@@ -1,182 +1,15 @@
 //! A block: some rows, column by column, in memory. It stands alone, with dictionaries of its own.
 
 use crate::column::{Column, Kind};
-use crate::residual::{self, Comparison, Row};
-use crate::values::{ABSENT, Dictionary, Interner, NO_INTEGER, NO_UUID, Strings, Values};
+use crate::interner::Interner;
+use crate::residual::Row;
+use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
 
 /// Rows in memory, in the order in which they were added.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Block {
     rows: usize,
     columns: Vec<Values>,
-}
-
-/// Values of one row before it joins a block. Coded columns are interned as they come.
-#[derive(Debug)]
-pub(crate) struct Draft<'a> {
-    codes: [u32; Column::COUNT],
-    /// A bit for each coded column with a value.
-    coded: u64,
-    integers: [i64; INTEGERS],
-    uuid: [u8; 16],
-    bytes: [&'a [u8]; WIDE],
-}
-
-/// Columns of integers; they come first.
-const INTEGERS: usize = Column::ResponseSize as usize + 1;
-/// Columns that are held row by row as bytes.
-const WIDE: usize = 3;
-
-/// The place of a column that is held row by row among those.
-fn wide(column: Column) -> usize {
-    match column {
-        Column::RequestObject => 0,
-        Column::ResponseObject => 1,
-        _ => 2,
-    }
-}
-
-impl Default for Draft<'_> {
-    fn default() -> Self {
-        let codes = [ABSENT; Column::COUNT];
-        Self { codes, coded: 0, integers: [NO_INTEGER; INTEGERS], uuid: NO_UUID, bytes: [&[]; WIDE] }
-    }
-}
-
-impl<'a> Draft<'a> {
-    pub(crate) fn set_integer(&mut self, column: Column, value: i64) {
-        self.integers[column as usize] = value;
-    }
-
-    pub(crate) fn set_uuid(&mut self, value: [u8; 16]) {
-        self.uuid = value;
-    }
-
-    pub(crate) fn set_bytes(&mut self, column: Column, value: &'a [u8]) {
-        self.bytes[wide(column)] = value;
-    }
-
-    pub(crate) fn clear_text(&mut self, column: Column) {
-        self.codes[column as usize] = ABSENT;
-    }
-}
-
-/// A block that grows.
-#[derive(Debug, Clone)]
-pub(crate) struct BlockBuilder {
-    rows: usize,
-    columns: Vec<Growing>,
-}
-
-#[derive(Debug, Clone)]
-enum Growing {
-    Integers(Vec<i64>),
-    Uuids(Vec<[u8; 16]>),
-    /// Rows at the end that have no code yet have no value.
-    Coded(Vec<u32>, Box<Interner>),
-    Bytes(Strings),
-}
-
-impl Default for BlockBuilder {
-    fn default() -> Self {
-        let columns = Column::all().map(|column| match column.kind() {
-            Kind::Integer | Kind::Time => Growing::Integers(Vec::new()),
-            Kind::Uuid => Growing::Uuids(Vec::new()),
-            Kind::Text | Kind::Json | Kind::Binary => Growing::Coded(Vec::new(), Box::default()),
-            Kind::Body | Kind::Blob => Growing::Bytes(Strings::default()),
-        });
-        Self { rows: 0, columns: columns.collect() }
-    }
-}
-
-impl BlockBuilder {
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Interns `value` and notes it in the draft.
-    pub(crate) fn set_text(&mut self, draft: &mut Draft<'_>, column: Column, value: &[u8]) {
-        if let Growing::Coded(_, interner) = &mut self.columns[column as usize] {
-            draft.codes[column as usize] = interner.intern(value);
-            draft.coded |= 1 << column as usize;
-        }
-    }
-
-    pub(crate) fn push(&mut self, draft: &Draft<'_>) {
-        for (at, (name, column)) in Column::all().zip(&mut self.columns).enumerate() {
-            match column {
-                Growing::Integers(values) => values.push(draft.integers[at]),
-                Growing::Uuids(values) => values.push(draft.uuid),
-                Growing::Coded(codes, _) if draft.coded >> at & 1 != 0 => {
-                    codes.resize(self.rows, ABSENT);
-                    codes.push(draft.codes[at]);
-                }
-                Growing::Coded(..) => {}
-                Growing::Bytes(strings) => strings.push(draft.bytes[wide(name)]),
-            }
-        }
-        self.rows += 1;
-    }
-
-    /// Whether the draft's residual and values give `text`.
-    pub(crate) fn gives(&self, draft: &Draft<'_>, text: &[u8]) -> bool {
-        let row = DraftRow { builder: self, draft };
-        let mut comparison = Comparison::with(text);
-        residual::join(row.bytes(Column::Residual), &row, &mut comparison);
-        comparison.is_equal()
-    }
-
-    pub(crate) fn finish(self) -> Block {
-        let columns = self.columns.into_iter().map(|column| match column {
-            Growing::Integers(values) => Values::Integers(values),
-            Growing::Uuids(values) => Values::Uuids(values),
-            Growing::Coded(mut codes, interner) => {
-                codes.resize(self.rows, ABSENT);
-                Values::Coded { codes, dictionary: interner.into_dictionary() }
-            }
-            Growing::Bytes(strings) => Values::Bytes(strings),
-        });
-        Block { rows: self.rows, columns: columns.collect() }
-    }
-
-    /// The rows so far, as a block of their own.
-    pub(crate) fn copy(&self) -> Block {
-        let columns = self.columns.iter().map(|column| match column {
-            Growing::Integers(values) => Values::Integers(values.clone()),
-            Growing::Uuids(values) => Values::Uuids(values.clone()),
-            Growing::Coded(codes, interner) => {
-                let mut codes = codes.clone();
-                codes.resize(self.rows, ABSENT);
-                Values::Coded { codes, dictionary: interner.dictionary().clone() }
-            }
-            Growing::Bytes(strings) => Values::Bytes(strings.clone()),
-        });
-        Block { rows: self.rows, columns: columns.collect() }
-    }
-}
-
-struct DraftRow<'a> {
-    builder: &'a BlockBuilder,
-    draft: &'a Draft<'a>,
-}
-
-impl Row for DraftRow<'_> {
-    fn integer(&self, column: Column) -> i64 {
-        self.draft.integers.get(column as usize).copied().unwrap_or(NO_INTEGER)
-    }
-
-    fn uuid(&self) -> [u8; 16] {
-        self.draft.uuid
-    }
-
-    fn bytes(&self, column: Column) -> &[u8] {
-        match &self.builder.columns[column as usize] {
-            Growing::Coded(_, interner) => {
-                interner.dictionary().get(self.draft.codes[column as usize]).unwrap_or_default()
-            }
-            _ => self.draft.bytes[wide(column)],
-        }
-    }
 }
 
 impl Block {
@@ -353,19 +186,5 @@ pub(crate) fn absent(column: Column, rows: usize) -> Values {
             (0..rows).for_each(|_| strings.push(&[]));
             Values::Bytes(strings)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_draft_has_room_for_every_column() {
-        for column in Column::all() {
-            assert_eq!(column.kind().is_integer(), (column as usize) < INTEGERS, "{}", column.name());
-        }
-        let wide_ones: Vec<usize> = Column::all().filter(|column| column.kind().is_bytes()).map(wide).collect();
-        assert_eq!(wide_ones, (0..WIDE).collect::<Vec<_>>());
     }
 }

@@ -4,17 +4,17 @@ use std::borrow::Cow;
 
 use audit::{Event, Format, Json, Micros, User, parse_rfc3339};
 
-use crate::block::{BlockBuilder, Draft};
 use crate::column::Column;
+use crate::draft::{BlockBuilder, Draft};
 use crate::entry::Entry;
-use crate::residual::{self, Cut, ESCAPED, VERBATIM};
+use crate::residual::{Cut, VERBATIM};
 use crate::snapshot::format_text;
+use crate::spelling;
 
 /// Takes entries apart. Keeps its scratch space between entries.
 #[derive(Debug, Default)]
 pub(crate) struct Extractor {
     cuts: Vec<Cut>,
-    scratch: Vec<u8>,
     residual: Vec<u8>,
 }
 
@@ -57,26 +57,18 @@ impl Extractor {
             }
         };
         self.cuts.clear();
-        let is_ascii = text.is_ascii();
-        let mut fields = Fields { text, is_ascii, block, draft, cuts: &mut self.cuts, scratch: &mut self.scratch };
-        fields.set_event(&event);
-        if !residual::can_be_cut(text) || !residual::cut(text, &mut self.cuts, &mut self.residual) {
-            return false;
-        }
-        block.set_text(draft, Column::Residual, &self.residual);
+        Fields { text, block, draft, cuts: &mut self.cuts }.set_event(&event);
         // Checked here, while the bytes are at hand: what does not come back exactly is kept as it is.
-        block.gives(draft, text)
+        block.set_residual(draft, text, &mut self.cuts, &mut self.residual)
     }
 }
 
 /// The fields of one event on their way into a draft.
 struct Fields<'b, 'a> {
     text: &'a [u8],
-    is_ascii: bool,
     block: &'b mut BlockBuilder,
     draft: &'b mut Draft<'a>,
     cuts: &'b mut Vec<Cut>,
-    scratch: &'b mut Vec<u8>,
 }
 
 impl<'a> Fields<'_, 'a> {
@@ -110,9 +102,11 @@ impl<'a> Fields<'_, 'a> {
 
     fn addresses(&mut self, event: &Event<'a>) {
         self.json(Column::Ips, event.source_ips);
-        if let Some(peer) = event.source_ips().last() {
-            self.block.set_text(self.draft, Column::Peer, peer.as_bytes());
-        }
+        self.block.derive(self.draft, Column::Ips, [Column::Peer], |block, draft| {
+            if let Some(peer) = event.source_ips().last() {
+                block.set_text(draft, Column::Peer, peer.as_bytes());
+            }
+        });
     }
 
     fn object(&mut self, event: &Event<'a>) {
@@ -160,29 +154,22 @@ impl<'a> Fields<'_, 'a> {
     /// Reads a time, and cuts it out if it is written as it will be put back.
     fn time(&mut self, column: Column, json: Option<Json<'a>>) -> Option<Micros> {
         let inner = json?.inner()?;
-        let Some(time) = residual::parse_time(inner) else { return parse_rfc3339(&json?.text()?) };
+        let Some(time) = self.block.read_time(inner) else { return parse_rfc3339(&json?.text()?) };
         self.cut(column, VERBATIM, inner);
         Some(time)
     }
 
     fn annotations(&mut self, event: &Event<'a>) {
-        self.json(Column::Annotations, event.annotations);
+        use Column as C;
         let Some(annotations) = event.annotations else { return };
-        for (key, value) in annotations.members() {
-            let column = match () {
-                () if key.is_text("authorization.k8s.io/decision") => Column::Decision,
-                () if key.is_text("authorization.k8s.io/reason") => Column::Reason,
-                () => continue,
-            };
-            match value.text() {
-                Some(value) => self.block.set_text(self.draft, column, value.as_bytes()),
-                None => self.draft.clear_text(column),
-            }
-        }
+        self.json(C::Annotations, event.annotations);
+        self.block.derive(self.draft, C::Annotations, [C::Decision, C::Reason], |block, draft| {
+            set_authorisation(block, draft, annotations);
+        });
     }
 
     fn audit_id(&mut self, json: Option<Json<'a>>) {
-        match json.and_then(Json::inner).and_then(|inner| Some((inner, residual::parse_uuid(inner)?))) {
+        match json.and_then(Json::inner).and_then(|inner| Some((inner, spelling::parse_uuid(inner)?))) {
             Some((inner, uuid)) => {
                 self.draft.set_uuid(uuid);
                 self.cut(Column::AuditId, VERBATIM, inner);
@@ -192,20 +179,9 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn string(&mut self, column: Column, json: Option<Json<'a>>) {
-        let Some((json, inner)) = json.and_then(|json| Some((json, json.inner()?))) else { return };
-        if memchr::memchr(b'\\', inner).is_none() && (self.is_ascii || inner.is_ascii()) {
-            self.block.set_text(self.draft, column, inner);
-            return self.cut(column, VERBATIM, inner);
-        }
-        let value = json.text().unwrap_or_default();
-        self.block.set_text(self.draft, column, value.as_bytes());
-        if value.as_bytes() == inner {
-            return self.cut(column, VERBATIM, inner);
-        }
-        self.scratch.clear();
-        residual::escape(value.as_bytes(), self.scratch);
-        if self.scratch == inner {
-            self.cut(column, ESCAPED, inner);
+        let Some(json) = json else { return };
+        if let (Some(mark), Some(inner)) = (self.block.set_string(self.draft, column, json), json.inner()) {
+            self.cut(column, mark, inner);
         }
     }
 
@@ -225,6 +201,21 @@ impl<'a> Fields<'_, 'a> {
     fn cut(&mut self, column: Column, mark: u8, value: &[u8]) {
         let start = (value.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
         self.cuts.push(Cut { start, end: start.wrapping_add(value.len()), mark, column });
+    }
+}
+
+/// The authoriser's answer, as annotations tell it.
+fn set_authorisation(block: &mut BlockBuilder, draft: &mut Draft<'_>, annotations: Json<'_>) {
+    for (key, value) in annotations.members() {
+        let column = match () {
+            () if key.is_text("authorization.k8s.io/decision") => Column::Decision,
+            () if key.is_text("authorization.k8s.io/reason") => Column::Reason,
+            () => continue,
+        };
+        match value.text() {
+            Some(value) => block.set_text(draft, column, value.as_bytes()),
+            None => draft.clear_text(column),
+        }
     }
 }
 

@@ -6,13 +6,14 @@ use audit::Micros;
 use query::Query;
 
 use crate::column::Column;
+use crate::interner::Interner;
 use crate::plan::Plan;
 use crate::row::Value;
 use crate::scan::in_parallel;
 use crate::snapshot::Snapshot;
 use crate::store::StoreError;
 use crate::tally::tally_part;
-use crate::values::{Interner, NO_INTEGER};
+use crate::values::NO_INTEGER;
 
 /// Most columns that rows are grouped by at once.
 pub const KEYS_MAX: usize = 4;

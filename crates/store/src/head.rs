@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use audit::Micros;
 
-use crate::block::{Block, BlockBuilder};
+use crate::block::Block;
+use crate::draft::BlockBuilder;
 use crate::entry::Entry;
 use crate::extract::Extractor;
 use crate::pages::PAGE_ROWS;

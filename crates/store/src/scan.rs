@@ -10,9 +10,9 @@ use crate::page_rows::PageRows;
 use crate::pages::PageError;
 use crate::part::{Part, PartReader};
 use crate::plan::Plan;
-use crate::residual;
 use crate::row::{FoundRow, Value};
 use crate::snapshot::{Snapshot, rebuild};
+use crate::spelling;
 use crate::store::StoreError;
 use crate::values::{ABSENT, NO_INTEGER, NO_UUID};
 
@@ -330,7 +330,7 @@ impl PartReader<'_> {
                 NO_UUID => self.value(Column::AuditIdText, page, at)?,
                 uuid => {
                     let mut text = Vec::with_capacity(36);
-                    residual::put_uuid(&uuid, &mut text);
+                    spelling::put_uuid(&uuid, &mut text);
                     Value::text(&text)
                 }
             },

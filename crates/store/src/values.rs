@@ -1,9 +1,5 @@
 //! Values of one column, in memory.
 
-use std::hash::BuildHasher;
-
-use hashbrown::{DefaultHashBuilder, HashTable};
-
 /// Code of an absent value in a [`Dictionary`].
 pub(crate) const ABSENT: u32 = 0;
 /// An absent integer.
@@ -131,41 +127,6 @@ impl Dictionary {
     /// Memory that it takes.
     pub(crate) fn memory(&self) -> usize {
         self.0.memory()
-    }
-}
-
-/// A dictionary that finds the code of a value.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Interner {
-    dictionary: Dictionary,
-    table: HashTable<u32>,
-    hasher: DefaultHashBuilder,
-    last: u32,
-}
-
-impl Interner {
-    pub(crate) fn intern(&mut self, value: &[u8]) -> u32 {
-        // Neighbours in arrival order often agree.
-        if self.dictionary.get(self.last) == Some(value) {
-            return self.last;
-        }
-        let Self { dictionary, table, hasher, .. } = self;
-        let hash = hasher.hash_one(value);
-        let found = table.find(hash, |code| dictionary.get(*code) == Some(value)).copied();
-        self.last = found.unwrap_or_else(|| {
-            let code = dictionary.push(value);
-            table.insert_unique(hash, code, |code| hasher.hash_one(dictionary.get(*code).unwrap_or_default()));
-            code
-        });
-        self.last
-    }
-
-    pub(crate) fn dictionary(&self) -> &Dictionary {
-        &self.dictionary
-    }
-
-    pub(crate) fn into_dictionary(self) -> Dictionary {
-        self.dictionary
     }
 }
 

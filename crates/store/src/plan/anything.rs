@@ -9,6 +9,7 @@ use crate::mask::Mask;
 use crate::needle::Needle;
 use crate::pages::PageError;
 use crate::residual;
+use crate::spelling;
 use crate::values::{ABSENT, NO_INTEGER};
 
 /// A pattern that is looked for everywhere.
@@ -120,11 +121,11 @@ impl Asking<'_, '_> {
             let request = if latency == NO_INTEGER { time } else { time.wrapping_sub(latency) };
             text.clear();
             // Blanks separate words as the borders of values do; patterns do not reach over them.
-            residual::put_time(time, &mut text);
+            spelling::put_time(time, &mut text);
             let mut ends = vec![text.len()];
-            residual::put_time(request, &mut text);
+            spelling::put_time(request, &mut text);
             ends.push(text.len());
-            residual::put_uuid(&uuids.slice()[row], &mut text);
+            spelling::put_uuid(&uuids.slice()[row], &mut text);
             ends.push(text.len());
             text.extend_from_slice(codes.get(row).to_string().as_bytes());
             ends.push(text.len());

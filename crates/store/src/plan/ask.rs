@@ -17,7 +17,7 @@ use crate::needle::Needle;
 use crate::page_rows::PageRows;
 use crate::pages::{PageCodes, PageError};
 use crate::part::PartReader;
-use crate::residual;
+use crate::spelling;
 use crate::values::{ABSENT, NO_INTEGER, NO_UUID};
 
 /// Answers a plan for one part, page by page.
@@ -211,7 +211,7 @@ impl Asking<'_, '_> {
                 fits.unite(&Mask::of(uuids.slice().len(), |row| {
                     let uuid = &uuids.slice()[row];
                     text.clear();
-                    residual::put_uuid(uuid, &mut text);
+                    spelling::put_uuid(uuid, &mut text);
                     *uuid != NO_UUID && test.fits_text(std::str::from_utf8(&text).unwrap_or_default())
                 }));
             }
@@ -303,7 +303,7 @@ fn bounds(test: &Test) -> Option<(i64, i64)> {
 /// The one UUID that satisfies the test, if it is a test for one.
 fn wanted_uuid(test: &Test) -> Option<[u8; 16]> {
     match test {
-        Test::Is(pattern) => residual::parse_uuid(pattern.as_literal()?.to_ascii_lowercase().as_bytes()),
+        Test::Is(pattern) => spelling::parse_uuid(pattern.as_literal()?.to_ascii_lowercase().as_bytes()),
         _ => None,
     }
 }

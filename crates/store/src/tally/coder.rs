@@ -5,10 +5,11 @@ use hashbrown::HashMap;
 
 use crate::column::{Column, Kind};
 use crate::group::{Key, NOTHING};
+use crate::interner::Interner;
 use crate::pages::PageError;
 use crate::part::{Part, PartReader};
 use crate::row::Value;
-use crate::values::{ABSENT, Interner, NO_INTEGER};
+use crate::values::{ABSENT, NO_INTEGER};
 
 /// Numbers of the values of one key within a part; zero is "absent".
 pub(super) enum Coder {
