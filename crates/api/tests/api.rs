@@ -57,7 +57,7 @@ impl World {
         let store = &mut self.store;
         reader
             .read(range, |entry| {
-                store.append([entry.into()]).unwrap();
+                store.append([store::Arrival::from(entry)]).unwrap();
                 ControlFlow::Continue(())
             })
             .unwrap();

@@ -15,6 +15,7 @@ mod format;
 mod gke;
 mod json;
 mod normalise;
+mod outline;
 mod quantity;
 mod split;
 mod time;

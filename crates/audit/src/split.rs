@@ -560,6 +560,9 @@ mod tests {
             for item in split(text.as_bytes()).iter().filter(|item| item.format == Format::Audit) {
                 let parsed = Event::parse(item.bytes).ok();
                 prop_assert_eq!(format!("{:?}", item.event), format!("{parsed:?}"));
+                let mut outline = Vec::new();
+                item.event.iter().for_each(|event| event.outline(&mut outline));
+                prop_assert_eq!(format!("{:?}", Event::recall(item.bytes, &outline)), format!("{parsed:?}"));
             }
             let whole: Vec<_> = split(text.as_bytes()).into_iter().map(|i| (i.format, i.bytes.to_vec())).collect();
             let events = |items: &[(Format, Vec<u8>)]| items.iter().filter(|(f, _)| *f == Format::Audit).count();

@@ -12,7 +12,7 @@ use crate::intake::{Deliver, Intake, Origin, Tally, Undelivered};
 use crate::metrics::IngestMetrics;
 
 /// Bytes submitted and not yet committed; beyond this the oldest batch is waited for.
-const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
+const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
 /// Longest wait for room in the ledger's queue. It empties in milliseconds, or the disk is broken.
 const QUEUE_WAIT_MAX: Duration = Duration::from_secs(60);
 

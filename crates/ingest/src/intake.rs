@@ -204,6 +204,9 @@ impl Intake {
             batch
                 .push(item.format.code(), *received, cluster.as_str(), item.bytes)
                 .expect("the splitter's longest item and a cluster name are within the ledger's limits");
+            if let Some(event) = item.event {
+                batch.note(|note| event.outline(note));
+            }
         })
     }
 }

@@ -13,12 +13,13 @@ use audit::{ByteSize, format_rfc3339};
 use clap::Args;
 use host::Host;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ingest::{ClusterName, Feeder, Files, IngestMetrics, Naming, Origin, StopFlag, Tally, expand};
+use ingest::{ClusterName, Deliver, Feeder, Files, IngestMetrics, Naming, Origin, StopFlag, Tally, expand};
 use ledger::Ledger;
 use query::{Expr, Field, Query, Range, Test};
 use store::{Column, GroupBy, Key, Value};
 
 use crate::exit;
+use crate::pace::{Pace, Paced};
 use crate::serve::StoreFold;
 
 /// Longest wait for the log between two looks at whether everything has been read.
@@ -99,14 +100,10 @@ pub(crate) fn import(data_dir: &Path, files: &Files, origin: Origin, bar: &Progr
         Feeder::new(ledger.appender(), origin, host.clock.clone(), IngestMetrics::default(), StopFlag::default());
     let store = fold.reader();
     let read = StopFlag::default();
+    let pace = Pace::new(ledger.reader(), fold.next());
     let (bytes, failed) = std::thread::scope(|scope| {
-        let folding = scope.spawn(|| -> anyhow::Result<()> {
-            while !read.is_raised() {
-                fold.poll(FOLD_WAIT)?;
-            }
-            fold.finish()
-        });
-        let outcome = read_all(files, &mut feeder, bar);
+        let folding = scope.spawn(|| follow(&mut fold, &read, &pace));
+        let outcome = read_all(files, &mut Paced { feeder: &mut feeder, pace: &pace }, bar);
         read.raise();
         folding.join().map_err(|_| anyhow::anyhow!("the store's thread failed"))??;
         anyhow::Ok(outcome)
@@ -123,18 +120,28 @@ pub(crate) fn import(data_dir: &Path, files: &Files, origin: Origin, bar: &Progr
         failed,
     };
     summary.look(&store.snapshot(), first)?;
-    drop((fold, feeder));
+    drop((fold, feeder, pace));
     Arc::into_inner(ledger).context("the log is still in use")?.close().context("cannot sign the last checkpoint")?;
     Ok(summary)
 }
 
+/// Folds until everything was read, and what is left then.
+fn follow(fold: &mut StoreFold, read: &StopFlag, pace: &Pace) -> anyhow::Result<()> {
+    let mut followed = Ok(());
+    while followed.is_ok() && !read.is_raised() {
+        followed = fold.poll(FOLD_WAIT).map(|_| pace.folded(fold.next()));
+    }
+    pace.over();
+    followed.and_then(|()| fold.finish())
+}
+
 /// Reads the inputs one after another; one that is damaged does not keep the others out.
-fn read_all(files: &Files, feeder: &mut Feeder, bar: &ProgressBar) -> (u64, Vec<String>) {
+fn read_all(files: &Files, deliver: &mut dyn Deliver, bar: &ProgressBar) -> (u64, Vec<String>) {
     let mut failed = Vec::new();
     let mut bytes = 0;
     for input in &files.inputs {
         bar.set_message(input.name());
-        match input.read(&mut |read| bar.inc(read), feeder) {
+        match input.read(&mut |read| bar.inc(read), deliver) {
             Ok(read) => bytes += read,
             Err(error) => failed.push(format!("{:#}", anyhow::Error::from(error))),
         }

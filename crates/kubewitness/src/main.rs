@@ -16,6 +16,7 @@ mod import;
 mod key;
 mod local;
 mod output;
+mod pace;
 mod policy;
 mod printable;
 mod quarantine;

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use tlog::{Hash, sha256};
+use tlog::{Hash, LeafIndex, sha256};
 
 use crate::{
+    EntryView,
     entry::LeafHeader,
     options::{CLUSTER_BYTES_MAX, PAYLOAD_BYTES_MAX},
     record,
@@ -15,6 +16,7 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     records: Vec<u8>,
+    notes: Vec<u8>,
     items: Vec<Item>,
     duplicates: Duplicates,
     cluster: ClusterKey,
@@ -51,6 +53,8 @@ pub enum BatchError {
 pub(crate) struct Item {
     /// Where the record ends among the batch's records.
     end: usize,
+    /// Where the note ends among the batch's notes.
+    note_end: usize,
     pub(crate) leaf: Hash,
     pub(crate) key: DigestKey,
 }
@@ -91,8 +95,18 @@ impl Batch {
         let digest = sha256(payload);
         let key = DigestKey::of_payload(&digest).within(self.cluster_key(cluster));
         record::encode(&mut self.records, header, payload);
-        self.items.push(Item { end: self.records.len(), leaf: header.leaf_hash(&digest), key });
+        let (end, note_end) = (self.records.len(), self.notes.len());
+        self.items.push(Item { end, note_end, leaf: header.leaf_hash(&digest), key });
         Ok(())
+    }
+
+    /// Notes something of the payload that was added last: what followers in this process would have to find out again.
+    /// It is opaque to the ledger, never written, and forgotten when the memory is wanted.
+    pub fn note(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        append(&mut self.notes);
+        if let Some(last) = self.items.last_mut() {
+            last.note_end = self.notes.len();
+        }
     }
 
     /// Number of entries.
@@ -113,6 +127,7 @@ impl Batch {
     /// Forgets the entries and keeps the memory.
     pub fn clear(&mut self) {
         self.records.clear();
+        self.notes.clear();
         self.items.clear();
     }
 
@@ -127,6 +142,14 @@ impl Batch {
     /// The bytes of consecutive records.
     pub(crate) fn records(&self, items: Range<usize>) -> &[u8] {
         &self.records[self.start(items.start)..self.start(items.end)]
+    }
+
+    /// The entry that an item is at its place in the log.
+    pub(crate) fn entry(&self, index: LeafIndex, item: usize) -> EntryView<'_> {
+        let note_start = item.checked_sub(1).map_or(0, |before| self.items[before].note_end);
+        let note = &self.notes[note_start..self.items[item].note_end];
+        let record = self.records(item..item + 1);
+        EntryView { note, ..record::decode(index, record).expect("a record that was encoded here") }
     }
 
     /// Length of one record.

@@ -18,6 +18,8 @@ pub struct EntryView<'a> {
     pub cluster: &'a str,
     /// The exact bytes that arrived.
     pub payload: &'a [u8],
+    /// What the submitter noted of the payload, see [`crate::Batch::note`]; empty once it is read from the disk.
+    pub note: &'a [u8],
 }
 
 impl EntryView<'_> {

@@ -129,6 +129,7 @@ impl Ledger {
             groups: self.counters.groups.get(),
             pending_bytes,
             pending_entries,
+            recent_bytes: self.view.recent.bytes_from(0),
         }
     }
 

@@ -25,6 +25,7 @@ mod options;
 mod proof;
 mod queue;
 mod reader;
+mod recent;
 mod record;
 mod segment;
 mod stats;

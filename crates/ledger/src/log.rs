@@ -21,6 +21,7 @@ use crate::{
     key_ring::{KeyRing, KeyRingError},
     layout::Layout,
     reader::list_segments,
+    recent::Recent,
     segment::{Segment, SegmentError, encode_header},
     tree::{PendingNodes, TileFiles},
     view::View,
@@ -123,7 +124,7 @@ pub struct Recovery {
 /// Entries of a batch that are committed together.
 #[derive(Clone)]
 pub(crate) struct Part<'a> {
-    pub(crate) batch: &'a Batch,
+    pub(crate) batch: &'a Arc<Batch>,
     pub(crate) items: Range<usize>,
 }
 
@@ -193,7 +194,9 @@ impl Log {
         let cut = settle_tail(&live, end_offset)?;
 
         let size = replay.frontier.size();
-        let view = View::new(host.clone(), layout, directory.identity.origin.clone(), tiles, segments, size.get());
+        let recent = Recent::new(options.recent_bytes_max);
+        let origin = directory.identity.origin.clone();
+        let view = View::new(host.clone(), layout, origin, tiles, recent, segments, size.get());
         let mut log = Self {
             view: Arc::new(view),
             keys,
@@ -244,10 +247,20 @@ impl Log {
                 self.frontier.push(leaf, |node| self.pending_nodes.push(node));
             }
             let _ = self.pending_nodes.write(&self.view.tiles); // what fails stays pending
+            parts.iter().zip(&places).for_each(|(part, places)| self.remember(part, places));
             self.view.publish_size(self.frontier.size().get());
         }
         let size = self.frontier.size();
         Ok(places.into_iter().map(|places| Commit { places, size }).collect())
+    }
+
+    /// Keeps a batch that stands in the log as it is for those who follow.
+    fn remember(&self, part: &Part<'_>, places: &Places) {
+        if let Places::Run { first, count } = places
+            && *count == part.batch.len() as u64
+        {
+            self.view.recent.push(*first, part.batch);
+        }
     }
 
     /// Sees to it that the live segment takes a frame of this length.

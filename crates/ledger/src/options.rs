@@ -24,6 +24,8 @@ pub struct Options {
     pub pending_bytes_max: usize,
     /// Entries submitted and not yet durable; beyond this we refuse, never drop. One batch is always let in.
     pub pending_entries_max: usize,
+    /// Bytes of the newest entries that stay in memory for followers; those that are further behind read the disk.
+    pub recent_bytes_max: usize,
     /// Shortest time between two checkpoints while entries come.
     pub checkpoint_interval: Duration,
     /// Shortest time between two checkpoints that are kept in the history.
@@ -43,6 +45,7 @@ impl Default for Options {
             group_bytes_max: 8 << 20,
             pending_bytes_max: 64 << 20,
             pending_entries_max: 262_144,
+            recent_bytes_max: 16 << 20,
             checkpoint_interval: Duration::from_secs(1),
             history_interval: Duration::from_secs(60),
             duplicate_window: 1 << 20,

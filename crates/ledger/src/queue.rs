@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -26,7 +27,7 @@ pub enum SubmitError {
 }
 
 pub(crate) struct Submission {
-    pub(crate) batch: Batch,
+    pub(crate) batch: Arc<Batch>,
     pub(crate) receipt: Receipt,
 }
 
@@ -92,7 +93,7 @@ impl Queue {
         }
         state.bytes += batch.bytes();
         state.entries += batch.len();
-        state.waiting.push_back(Submission { batch, receipt });
+        state.waiting.push_back(Submission { batch: Arc::new(batch), receipt });
         drop(state);
         self.filled.notify_one();
         Ok(())

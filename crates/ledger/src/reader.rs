@@ -11,11 +11,12 @@ use host::{Access, Host};
 use tlog::{Checkpoint, Hash, LeafIndex, Note, TreeSize, VerifierKey};
 
 use crate::{
-    Archive, ArchiveError, EntryView, Visitor,
+    Archive, ArchiveError, Batch, EntryView, Visitor,
     directory::{DirectoryError, open_to_read},
     history,
     key_ring::{KeyRingError, read_verifiers},
     layout::{Layout, segment_first},
+    recent::Recent,
     segment::{Segment, SegmentError},
     tree::TileFiles,
     view::View,
@@ -117,6 +118,7 @@ impl Entry {
             received: self.received,
             cluster: &self.cluster,
             payload: &self.payload,
+            note: &[],
         }
     }
 }
@@ -131,7 +133,7 @@ impl Reader {
     pub fn open(host: &Host, directory: &Path) -> Result<Self, ReadError> {
         let (layout, identity) = open_to_read(host, directory)?;
         let tiles = TileFiles::new(host.disk.clone(), layout.clone(), Access::Read);
-        let view = View::new(host.clone(), layout, identity.origin, tiles, Vec::new(), 0);
+        let view = View::new(host.clone(), layout, identity.origin, tiles, Recent::new(0), Vec::new(), 0);
         let reader = Self { view: Arc::new(view), follows: Follows::Files };
         reader.refresh()?;
         Ok(reader)
@@ -150,6 +152,11 @@ impl Reader {
     /// Entries in the log, as far as this reader knows; see [`Reader::refresh`].
     pub fn size(&self) -> TreeSize {
         TreeSize::new(self.view.size())
+    }
+
+    /// Bytes of the newest entries in memory that a follower whose next entry this is has still to read.
+    pub fn recent_bytes_from(&self, next: LeafIndex) -> usize {
+        self.view.recent.bytes_from(next.get())
     }
 
     /// First entry that is still in frames; the archive has those before it.
@@ -251,7 +258,10 @@ impl Reader {
             // Asked anew each time: what is released meanwhile is read from the archive.
             let archived_end = self.view.frames_start().min(end);
             let flow = match self.view.segment_of(start) {
-                Some(segment) => scan_segment(&segment, start..end, visit)?,
+                Some(segment) => match self.view.recent.batch_of(start) {
+                    Some((first, batch)) => scan_batch(first, &batch, start..end, visit)?,
+                    None => scan_segment(&segment, start..end, visit)?,
+                },
                 None => self.scan_archive(start..archived_end, visit)?,
             };
             match flow {
@@ -329,6 +339,22 @@ fn extend(segment: &Segment) -> Result<u64, SegmentError> {
         end = header.end();
     }
     Ok(end)
+}
+
+/// Shows the entries of a batch that is in memory; continues with the place behind it.
+fn scan_batch(
+    first: u64,
+    batch: &Batch,
+    range: Range<u64>,
+    visit: &mut dyn FnMut(EntryView<'_>) -> Result<ControlFlow<()>, ReadError>,
+) -> Result<ControlFlow<(), u64>, ReadError> {
+    let end = range.end.min(first + batch.len() as u64);
+    for index in range.start..end {
+        if visit(batch.entry(index.into(), (index - first) as usize))?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(end))
 }
 
 /// Shows the entries of one segment; continues with the place where the next segment begins.

@@ -30,5 +30,5 @@ pub(crate) fn decode(index: LeafIndex, record: &[u8]) -> Option<EntryView<'_>> {
     let [format, cluster_len, received @ ..] = *fixed;
     let (cluster, payload) = rest.split_at_checked(usize::from(cluster_len))?;
     let cluster = std::str::from_utf8(cluster).ok()?;
-    Some(EntryView { index, format, received: i64::from_le_bytes(received), cluster, payload })
+    Some(EntryView { index, format, received: i64::from_le_bytes(received), cluster, payload, note: &[] })
 }

@@ -25,6 +25,8 @@ pub struct Stats {
     pub pending_bytes: usize,
     /// Entries that wait for the disk.
     pub pending_entries: usize,
+    /// Bytes of the newest entries that are in memory for followers.
+    pub recent_bytes: usize,
 }
 
 #[derive(Default)]

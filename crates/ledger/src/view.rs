@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use host::Host;
 use parking_lot::{Condvar, Mutex, RwLock};
 
-use crate::{archive::Archive, layout::Layout, segment::Segment, tree::TileFiles};
+use crate::{archive::Archive, layout::Layout, recent::Recent, segment::Segment, tree::TileFiles};
 
 /// The committed log as readers see it.
 pub(crate) struct View {
@@ -13,6 +13,7 @@ pub(crate) struct View {
     pub(crate) layout: Layout,
     pub(crate) origin: String,
     pub(crate) tiles: TileFiles,
+    pub(crate) recent: Recent,
     /// In ascending order of their first entry.
     segments: RwLock<Vec<Arc<Segment>>>,
     archive: RwLock<Option<Arc<dyn Archive>>>,
@@ -32,6 +33,7 @@ impl View {
         layout: Layout,
         origin: String,
         tiles: TileFiles,
+        recent: Recent,
         segments: Vec<Arc<Segment>>,
         size: u64,
     ) -> Self {
@@ -40,6 +42,7 @@ impl View {
             layout,
             origin,
             tiles,
+            recent,
             segments: RwLock::new(segments),
             archive: RwLock::new(None),
             committed: Mutex::new(Committed { size, is_closed: false }),

@@ -193,12 +193,23 @@ proptest! {
             let mut batch = Batch::new(Duplicates::Keep);
             for (format, received, cluster, payload) in &entries {
                 batch.push(*format, *received, cluster, payload).unwrap();
+                batch.note(|note| note.extend(payload.first()));
             }
             let count = batch.len();
             let commit = ledger.appender().submit(batch).unwrap().wait().unwrap();
             prop_assert_eq!(commit.len(), count);
             expected.extend(entries);
         }
+        // The newest come from memory, with their notes.
+        let reader = ledger.reader();
+        let mut found = Vec::new();
+        reader.read(LeafIndex::new(0)..reader.size().next(), |entry| {
+            assert!(entry.note.is_empty() || entry.note == &entry.payload[..1]);
+            found.push((entry.format, entry.received, entry.cluster.to_owned(), entry.payload.to_vec()));
+            ControlFlow::Continue(())
+        }).unwrap();
+        prop_assert_eq!(&found, &expected);
+        prop_assert!(reader.recent_bytes_from(LeafIndex::new(0)) <= world::options().recent_bytes_max);
         world.sim.disk.crash();
         drop(ledger);
         let ledger = world.open();
@@ -214,4 +225,30 @@ proptest! {
         prop_assert_eq!(found, expected);
         prop_assert!(world.verify(&reader).is_clean());
     }
+}
+
+#[test]
+fn a_note_goes_with_its_entry_until_the_memory_is_wanted() {
+    let mut world = World::new(4);
+    let ledger = world.open();
+    let mut noted = Batch::new(Duplicates::Recognise);
+    for payload in ["noted", "not noted", "noted too"] {
+        noted.push(0, 0, "", payload.as_bytes()).expect("small");
+        if payload != "not noted" {
+            noted.note(|note| note.extend_from_slice(payload.as_bytes()));
+        }
+    }
+    ledger.appender().submit(noted).expect("room").wait().expect("a good disk");
+    let notes = || {
+        let mut notes = Vec::new();
+        let visit = |entry: ledger::EntryView<'_>| {
+            notes.push(String::from_utf8_lossy(entry.note).into_owned());
+            ControlFlow::Continue(())
+        };
+        ledger.reader().read(LeafIndex::new(0)..LeafIndex::new(3), visit).expect("readable");
+        notes
+    };
+    assert_eq!(notes(), ["noted", "", "noted too"]);
+    (0..20).for_each(|round| world.append(&ledger, round * 10..round * 10 + 10));
+    assert_eq!(notes(), ["", "", ""]);
 }

@@ -28,6 +28,7 @@ fn the_leaf_is_that_of_the_documented_vector() {
         received: 1_767_225_600_000_000,
         cluster: "prod",
         payload: b"{\"kind\":\"Event\"}",
+        note: &[],
     };
     let hex: String = entry.leaf_hash().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, "b2a0373f15b4cedac1b197b949e0fbe34e35edb301ca90a4e284257c3254b002");

@@ -5,9 +5,15 @@ use std::ops::{ControlFlow, Range};
 use ledger::{Archive, ArchiveError, EntryView, Visitor};
 use tlog::LeafIndex;
 
-use crate::entry::Entry;
+use crate::entry::{Arrival, Entry};
 use crate::snapshot::Snapshot;
 use crate::store::Reader;
+
+impl<'a> From<EntryView<'a>> for Arrival<'a> {
+    fn from(view: EntryView<'a>) -> Self {
+        Self { entry: view.into(), outline: view.note }
+    }
+}
 
 impl<'a> From<EntryView<'a>> for Entry<'a> {
     fn from(view: EntryView<'a>) -> Self {
@@ -44,6 +50,7 @@ impl Snapshot {
                 received: entry.received,
                 cluster: entry.cluster,
                 payload: entry.payload,
+                note: &[],
             })
         });
         match shown {

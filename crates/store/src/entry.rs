@@ -17,3 +17,18 @@ pub struct Entry<'a> {
     /// The exact bytes.
     pub payload: &'a [u8],
 }
+
+/// An entry on its way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival<'a> {
+    /// The entry.
+    pub entry: Entry<'a>,
+    /// The outline of the event that its payload is as it stands, see [`audit::Event::outline`]; empty if nobody made one.
+    pub outline: &'a [u8],
+}
+
+impl<'a> From<Entry<'a>> for Arrival<'a> {
+    fn from(entry: Entry<'a>) -> Self {
+        Self { entry, outline: &[] }
+    }
+}

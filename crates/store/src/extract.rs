@@ -6,7 +6,7 @@ use audit::{Event, Format, Json, Micros, User, parse_rfc3339};
 
 use crate::column::Column;
 use crate::draft::{BlockBuilder, Draft};
-use crate::entry::Entry;
+use crate::entry::Arrival;
 use crate::residual::{Cut, VERBATIM};
 use crate::snapshot::format_text;
 use crate::spelling;
@@ -20,7 +20,8 @@ pub(crate) struct Extractor {
 
 impl Extractor {
     /// Adds `entry` as one row of `block`. Every entry becomes a row, whatever its bytes.
-    pub(crate) fn append(&mut self, block: &mut BlockBuilder, entry: &Entry<'_>) {
+    pub(crate) fn append(&mut self, block: &mut BlockBuilder, arrival: &Arrival<'_>) {
+        let entry = &arrival.entry;
         // Columns hold UTF-8; an entry that does not is kept as it is, beside columns of what can be read of it.
         let clean = clean(entry.payload);
         let format = Format::from_code(entry.format).unwrap_or(Format::Quarantine);
@@ -33,8 +34,9 @@ impl Extractor {
         block.set_text(&mut draft, Column::Cluster, entry.cluster.as_bytes());
         block.set_text(&mut draft, Column::Format, format_text(entry.format).as_bytes());
         let whole = matches!(clean, Cow::Borrowed(_)) && format == Format::Audit;
+        let outline = if whole { arrival.outline } else { &[] };
         let exact = match &text {
-            Ok(text) => self.append_event(block, &mut draft, text) && whole,
+            Ok(text) => self.append_event(block, &mut draft, text, outline) && whole,
             Err(defect) => {
                 block.set_text(&mut draft, Column::Defect, defect.to_string().as_bytes());
                 false
@@ -48,8 +50,14 @@ impl Extractor {
     }
 
     /// Sets the columns of an event; whether residual and columns give `text` back.
-    fn append_event<'a>(&mut self, block: &mut BlockBuilder, draft: &mut Draft<'a>, text: &'a [u8]) -> bool {
-        let event = match Event::parse(text) {
+    fn append_event<'a>(
+        &mut self,
+        block: &mut BlockBuilder,
+        draft: &mut Draft<'a>,
+        text: &'a [u8],
+        outline: &[u8],
+    ) -> bool {
+        let event = match Event::recall(text, outline).map_or_else(|| Event::parse(text), Ok) {
             Ok(event) => event,
             Err(defect) => {
                 block.set_text(draft, Column::Defect, defect.to_string().as_bytes());

@@ -6,7 +6,7 @@ use audit::Micros;
 
 use crate::block::Block;
 use crate::draft::BlockBuilder;
-use crate::entry::Entry;
+use crate::entry::Arrival;
 use crate::extract::Extractor;
 use crate::pages::PAGE_ROWS;
 
@@ -27,8 +27,9 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) fn append(&mut self, entry: &Entry<'_>) {
-        self.extractor.append(&mut self.open, entry);
+    pub(crate) fn append(&mut self, arrival: &Arrival<'_>) {
+        self.extractor.append(&mut self.open, arrival);
+        let entry = &arrival.entry;
         self.copy = None;
         self.rows += 1;
         self.bytes += entry.payload.len();

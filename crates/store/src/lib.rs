@@ -43,7 +43,7 @@ mod viewer;
 mod words;
 
 pub use column::{Column, Kind};
-pub use entry::Entry;
+pub use entry::{Arrival, Entry};
 pub use group::{GROUPS_MAX, Group, GroupBy, Groups, KEYS_MAX, Key};
 pub use manifest::{ClusterPart, Manifest, ManifestError, SegmentInfo};
 pub use pages::PageError;

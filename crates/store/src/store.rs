@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use crate::block::Block;
 use crate::cache::PageCache;
 use crate::column::Column;
-use crate::entry::Entry;
+use crate::entry::Arrival;
 use crate::head::Head;
 use crate::manifest::{Manifest, ManifestError, SegmentInfo, segment_path};
 use crate::segment::{RowGroup, Segment, SegmentError, SegmentWriter};
@@ -135,9 +135,12 @@ impl Store {
 
     /// Adds entries, which are visible on return. Those before [`Self::next`] are known and skipped.
     /// Seals when the head has reached its limits.
-    pub fn append<'a>(&mut self, entries: impl IntoIterator<Item = Entry<'a>>) -> Result<(), StoreError> {
-        for entry in entries {
-            let full = self.append_one(&entry);
+    pub fn append<'a, A: Into<Arrival<'a>>>(
+        &mut self,
+        arrivals: impl IntoIterator<Item = A>,
+    ) -> Result<(), StoreError> {
+        for arrival in arrivals {
+            let full = self.append_one(&arrival.into());
             if full {
                 self.seal()?;
             }
@@ -145,11 +148,11 @@ impl Store {
         Ok(())
     }
 
-    fn append_one(&self, entry: &Entry<'_>) -> bool {
+    fn append_one(&self, arrival: &Arrival<'_>) -> bool {
         let mut shared = self.shared.lock();
-        if entry.index >= shared.next {
-            shared.head.append(entry);
-            shared.next = entry.index + 1;
+        if arrival.entry.index >= shared.next {
+            shared.head.append(arrival);
+            shared.next = arrival.entry.index + 1;
         }
         shared.head.rows() >= self.options.head_rows_max || shared.head.bytes() >= self.options.head_bytes_max
     }

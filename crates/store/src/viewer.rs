@@ -67,7 +67,7 @@ impl Tail {
     /// Adds the next entry; those that the snapshot holds are skipped.
     pub fn push(&mut self, entry: &Entry<'_>) {
         if entry.index >= self.snapshot.next() {
-            self.head.append(entry);
+            self.head.append(&(*entry).into());
             self.snapshot.set_next(entry.index + 1);
         }
     }

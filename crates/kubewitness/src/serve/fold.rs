@@ -9,7 +9,7 @@ use std::time::Duration;
 use host::Host;
 use ingest::StopFlag;
 use ledger::Ledger;
-use store::{Retention, Store, StoreError};
+use store::{Arrival, Retention, Store, StoreError};
 use tlog::{LeafIndex, TreeSize};
 
 /// Entries taken in one step; a query waits at most for one of them.
@@ -61,6 +61,11 @@ impl StoreFold {
     /// Asks the store.
     pub(crate) fn reader(&self) -> store::Reader {
         self.store.reader()
+    }
+
+    /// Place of the entry that is wanted next.
+    pub(crate) fn next(&self) -> u64 {
+        self.store.next()
     }
 
     /// Takes some entries, waiting at most this long for the first. Returns how many were taken.
@@ -133,7 +138,7 @@ impl StoreFold {
     fn take(&mut self, range: Range<u64>) -> anyhow::Result<()> {
         let mut failed: Option<StoreError> = None;
         let (store, range) = (&mut self.store, LeafIndex::new(range.start)..LeafIndex::new(range.end));
-        self.log.read(range, |entry| match store.append([entry.into()]) {
+        self.log.read(range, |entry| match store.append([Arrival::from(entry)]) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failed = Some(error);

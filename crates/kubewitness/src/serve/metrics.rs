@@ -42,6 +42,7 @@ impl Collector for LogAndStore {
             ("ledger_pending_bytes", "Bytes that wait for the disk", stats.pending_bytes as u64),
             ("ledger_pending_bytes_max", "Limit of ledger_pending_bytes", self.pending_bytes_max as u64),
             ("ledger_pending_entries", "Entries that wait for the disk", stats.pending_entries as u64),
+            ("ledger_recent_bytes", "Newest entries in memory for those who follow the log", stats.recent_bytes as u64),
             (
                 "store_lag_entries",
                 "Entries of the log that cannot be searched yet",

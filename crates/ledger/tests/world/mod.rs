@@ -62,6 +62,7 @@ pub(crate) fn options() -> Options {
         segment_bytes: 16 << 10,
         group_wait_max: Duration::ZERO,
         group_bytes_max: 4 << 10,
+        recent_bytes_max: 2 << 10,
         history_interval: Duration::from_secs(5),
         ..Options::default()
     }
