@@ -33,13 +33,6 @@ impl Block {
         self.integers(Column::Size).iter().map(|size| usize::try_from(*size).unwrap_or(0)).sum()
     }
 
-    /// Puts the rows of `blocks` one after the other, under common dictionaries.
-    pub(crate) fn concat(blocks: &[&Block]) -> Block {
-        let rows = blocks.iter().map(|block| block.rows).sum();
-        let columns = Column::all().map(|column| concat_values(blocks.iter().map(|block| block.values(column)), rows));
-        Block { rows, columns: columns.collect() }
-    }
-
     /// From columns of equal length, in the order of [`Column::all`].
     pub(crate) fn from_columns(rows: usize, columns: Vec<Values>) -> Block {
         Block { rows, columns }
@@ -63,33 +56,6 @@ impl Block {
             }
         });
         Block { rows: rows.len(), columns: columns.collect() }
-    }
-
-    /// The first column in which two blocks of the same entries differ, whatever the order of their rows.
-    pub(crate) fn difference(&self, other: &Block) -> Option<Column> {
-        let (mine, theirs) = (self.rows_by_place(), other.rows_by_place());
-        if mine.len() != theirs.len() {
-            return Some(Column::Index);
-        }
-        let pairs = || mine.iter().copied().zip(theirs.iter().copied());
-        Column::all().find(|column| !self.values(*column).are_equal(other.values(*column), pairs()))
-    }
-
-    fn rows_by_place(&self) -> Vec<usize> {
-        let places = self.integers(Column::Index);
-        let first = places.iter().copied().min().unwrap_or(0);
-        // Mostly there is an entry at each place, so that a row's place says where it comes.
-        let mut rows = vec![usize::MAX; self.rows];
-        for (row, place) in places.iter().enumerate() {
-            if let Some(slot) = rows.get_mut(place.wrapping_sub(first) as usize) {
-                *slot = row;
-            }
-        }
-        if rows.contains(&usize::MAX) {
-            rows = (0..self.rows).collect();
-            rows.sort_unstable_by_key(|row| places[*row]);
-        }
-        rows
     }
 
     pub(crate) fn row(&self, at: usize) -> BlockRow<'_> {
@@ -128,9 +94,10 @@ impl Row for BlockRow<'_> {
     }
 }
 
-fn concat_values<'a>(parts: impl Iterator<Item = &'a Values> + Clone, rows: usize) -> Values {
-    match parts.clone().next() {
-        Some(Values::Integers(_)) => {
+/// Values of some blocks one after the other, `rows` together. Bytes are left out.
+pub(crate) fn concat_values<'a>(column: Column, parts: impl Iterator<Item = &'a Values>, rows: usize) -> Values {
+    match column.kind() {
+        Kind::Integer | Kind::Time => {
             let mut all = Vec::with_capacity(rows);
             parts.for_each(|part| {
                 if let Values::Integers(values) = part {
@@ -139,7 +106,7 @@ fn concat_values<'a>(parts: impl Iterator<Item = &'a Values> + Clone, rows: usiz
             });
             Values::Integers(all)
         }
-        Some(Values::Uuids(_)) => {
+        Kind::Uuid => {
             let mut all = Vec::with_capacity(rows);
             parts.for_each(|part| {
                 if let Values::Uuids(values) = part {
@@ -148,18 +115,8 @@ fn concat_values<'a>(parts: impl Iterator<Item = &'a Values> + Clone, rows: usiz
             });
             Values::Uuids(all)
         }
-        Some(Values::Bytes(_)) => {
-            let bytes =
-                parts.clone().map(|part| if let Values::Bytes(strings) = part { strings.bytes() } else { 0 }).sum();
-            let mut all = Strings::with_capacity(rows, bytes);
-            parts.for_each(|part| {
-                if let Values::Bytes(strings) = part {
-                    strings.iter().for_each(|value| all.push(value));
-                }
-            });
-            Values::Bytes(all)
-        }
-        _ => {
+        Kind::Body | Kind::Blob => Values::Bytes(Strings::default()),
+        Kind::Text | Kind::Json | Kind::Binary => {
             let mut interner = Interner::default();
             let mut all = Vec::with_capacity(rows);
             for part in parts {

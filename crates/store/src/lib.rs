@@ -34,6 +34,7 @@ mod scan;
 mod segment;
 mod shown;
 mod snapshot;
+mod sorted;
 mod spelling;
 mod store;
 mod tally;

@@ -6,8 +6,8 @@ use audit::Micros;
 use host::{Disk, Secrecy};
 use serde::{Deserialize, Serialize};
 
-use crate::block::Block;
 use crate::column::Column;
+use crate::sorted::Sorted;
 use crate::values::Values;
 
 /// Name of the manifest in the store's directory.
@@ -147,13 +147,13 @@ impl SegmentInfo {
         Self { id, bytes: 0, rows: 0, first: u64::MAX, last: 0, clusters: Vec::new() }
     }
 
-    /// Counts the rows of `block` in.
-    pub(crate) fn note(&mut self, block: &Block) {
-        self.rows += block.rows() as u64;
-        let places = block.integers(Column::Index);
+    /// Counts rows in.
+    pub(crate) fn note(&mut self, rows: &Sorted) {
+        self.rows += rows.rows() as u64;
+        let places = rows.integers(Column::Index);
         self.first = places.iter().map(|place| *place as u64).fold(self.first, u64::min);
         self.last = places.iter().map(|place| *place as u64).fold(self.last, u64::max);
-        note_clusters(block, &mut self.clusters);
+        note_clusters(rows, &mut self.clusters);
     }
 
     /// Counts everything in that another segment holds.
@@ -193,13 +193,13 @@ impl ClusterPart {
     }
 }
 
-fn note_clusters(block: &Block, clusters: &mut Vec<ClusterPart>) {
-    let Values::Coded { codes, dictionary } = block.values(Column::Cluster) else { return };
+fn note_clusters(rows: &Sorted, clusters: &mut Vec<ClusterPart>) {
+    let Values::Coded { codes, dictionary } = rows.values(Column::Cluster) else { return };
     let names = dictionary.values().map(String::from_utf8_lossy);
     let places: Vec<usize> = names.map(|name| place_of(&name, clusters)).collect();
-    let times = block.integers(Column::Time);
-    let received = block.integers(Column::Received);
-    let sizes = block.integers(Column::Size);
+    let times = rows.integers(Column::Time);
+    let received = rows.integers(Column::Received);
+    let sizes = rows.integers(Column::Size);
     for (row, code) in codes.iter().enumerate() {
         let Some(part) = (*code as usize).checked_sub(1).map(|at| &mut clusters[places[at]]) else { continue };
         part.rows += 1;

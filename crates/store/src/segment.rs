@@ -23,7 +23,7 @@ use crate::block::Block;
 use crate::cache::PageCache;
 use crate::column::{Column, Kind};
 use crate::pages::{Chunk, Encoder, PageData, PageError, is_required};
-use crate::values::{Dictionary, Values};
+use crate::sorted::Sorted;
 
 /// Name of this layout in the file's metadata, under [`LAYOUT_KEY`].
 const LAYOUT: &str = "kubewitness.segment/1";
@@ -92,18 +92,17 @@ impl SegmentWriter {
         Ok(Self { path: path.to_owned(), file, encoder, words: Vec::new() })
     }
 
-    /// Writes a block as one row group, sorted.
-    pub(crate) fn add(&mut self, block: &Block) -> Result<(), SegmentError> {
-        self.encode(block).map_err(|cause| unreadable(&self.path, cause))
+    /// Writes a row group.
+    pub(crate) fn add(&mut self, rows: &Sorted) -> Result<(), SegmentError> {
+        self.encode(rows).map_err(|cause| unreadable(&self.path, cause))
     }
 
-    fn encode(&mut self, block: &Block) -> Result<(), ParquetError> {
-        let order = sorted_rows(block);
+    fn encode(&mut self, rows: &Sorted) -> Result<(), ParquetError> {
         let schema = self.file.schema_descr().columns().to_vec();
         let mut group = self.file.next_row_group()?;
         let mut words = Vec::new();
         for (column, descriptor) in Column::all().zip(schema) {
-            let chunk = self.encoder.encode(column, descriptor, block.values(column), &order)?;
+            let chunk = self.encoder.encode(column, descriptor, rows)?;
             group.append_column(&Bytes::from(chunk.bytes), chunk.close)?;
             words.extend(chunk.words);
         }
@@ -173,31 +172,6 @@ fn value_of<'m>(metadata: &'m ParquetMetaData, key: &str) -> Option<&'m str> {
 
 fn read_metadata(reader: &FileReader) -> Result<ParquetMetaData, ParquetError> {
     ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required).parse_and_finish(reader)
-}
-
-/// Rows by resource, verb, namespace, name and place: like stands by like, which compresses and prunes well.
-fn sorted_rows(block: &Block) -> Vec<u32> {
-    let mut keys: Vec<(u128, u32)> = (0..block.rows() as u32).map(|row| (0, row)).collect();
-    for column in [Column::Resource, Column::Verb, Column::Namespace, Column::Name] {
-        let Values::Coded { codes, dictionary } = block.values(column) else { continue };
-        let ranks = ranks(dictionary);
-        for (key, row) in &mut keys {
-            *key = *key << 32 | u128::from(ranks[codes[*row as usize] as usize]);
-        }
-    }
-    keys.sort_unstable();
-    keys.into_iter().map(|(_, row)| row).collect()
-}
-
-/// Rank of each code by its value; "absent" comes first.
-fn ranks(dictionary: &Dictionary) -> Vec<u32> {
-    let mut by_value: Vec<u32> = (0..dictionary.len() as u32).collect();
-    by_value.sort_unstable_by_key(|code| dictionary.get(*code));
-    let mut ranks = vec![0; dictionary.len()];
-    for (rank, code) in by_value.iter().enumerate() {
-        ranks[*code as usize] = rank as u32;
-    }
-    ranks
 }
 
 fn schema() -> Result<TypePtr, ParquetError> {
@@ -337,6 +311,16 @@ impl RowGroup {
     pub(crate) fn load(&self) -> Result<Block, PageError> {
         let columns = self.chunks.iter().map(Chunk::load).collect::<Result<_, _>>()?;
         Ok(Block::from_columns(self.rows, columns))
+    }
+
+    /// The first column that does not hold these rows, value by value in their order.
+    pub(crate) fn differs_from(&self, rows: &Sorted) -> Result<Option<Column>, PageError> {
+        for column in Column::all() {
+            if self.rows != rows.rows() || !self.chunk(column).holds(rows)? {
+                return Ok(Some(column));
+            }
+        }
+        Ok(None)
     }
 
     /// The first column of which this group is no copy of the other.

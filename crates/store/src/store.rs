@@ -1,6 +1,5 @@
 //! The store: head, segments and manifest together.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +7,6 @@ use audit::Micros;
 use host::Disk;
 use parking_lot::Mutex;
 
-use crate::block::Block;
 use crate::cache::PageCache;
 use crate::column::Column;
 use crate::entry::Arrival;
@@ -16,6 +14,7 @@ use crate::head::Head;
 use crate::manifest::{Manifest, ManifestError, SegmentInfo, segment_path};
 use crate::segment::{RowGroup, Segment, SegmentError, SegmentWriter};
 use crate::snapshot::{OpenSegment, Snapshot};
+use crate::sorted::Sorted;
 
 /// How the store keeps its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +99,7 @@ struct Shared {
 /// What a row group was made from.
 pub(crate) enum Source<'s> {
     /// Rows, encoded anew.
-    Rows(Cow<'s, Block>),
+    Rows(Sorted),
     /// Another row group, copied byte by byte.
     Group(&'s RowGroup),
 }
@@ -175,24 +174,23 @@ impl Store {
         if blocks.is_empty() {
             return Ok(());
         }
-        let parts: Vec<&Block> = blocks.iter().map(|block| &**block).collect();
-        let whole = Block::concat(&parts);
-        let segment = Arc::new(self.write_segment(self.take_segment_id(), &whole)?);
+        let count = blocks.len();
+        let segment = Arc::new(self.write_segment(self.take_segment_id(), Sorted::new(blocks))?);
         let mut segments = self.shared.lock().segments.clone();
         segments.push(Arc::clone(&segment));
         manifest.cursor = cursor;
         manifest.segments.push(segment.info.clone());
-        self.adopt(manifest, segments, blocks.len())
+        self.adopt(manifest, segments, count)
     }
 
-    fn write_segment(&self, id: u64, block: &Block) -> Result<OpenSegment, StoreError> {
+    fn write_segment(&self, id: u64, rows: Sorted) -> Result<OpenSegment, StoreError> {
         let path = segment_path(&self.directory, id);
         let mut writer = SegmentWriter::create(&*self.disk, &path, self.options.zstd_level)?;
-        writer.add(block)?;
+        writer.add(&rows)?;
         let mut info = SegmentInfo::empty(id);
         info.bytes = writer.finish()?;
-        info.note(block);
-        self.open_written(info, std::iter::once(Ok(Source::Rows(Cow::Borrowed(block)))))
+        info.note(&rows);
+        self.open_written(info, std::iter::once(Ok(Source::Rows(rows))))
     }
 
     /// Opens a segment that was written just now, and reads all of it back: it must give what it was made from, a source
@@ -206,7 +204,7 @@ impl Store {
         let segment = Segment::open(&*self.disk, &path, &self.cache)?;
         for group in segment.groups() {
             let difference = match sources.next().transpose()? {
-                Some(Source::Rows(block)) => group.load()?.difference(&block),
+                Some(Source::Rows(rows)) => group.differs_from(&rows)?,
                 Some(Source::Group(source)) => group.difference(source)?,
                 None => Some(Column::Index),
             };

@@ -1,6 +1,5 @@
 //! What is done to segments later: small ones are put together, expired parts are taken out, holds come and go.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use crate::manifest::{Manifest, SegmentInfo, segment_path};
 use crate::retention::{Expired, Hold, Retention};
 use crate::segment::{RowGroup, SegmentWriter};
 use crate::snapshot::OpenSegment;
+use crate::sorted::Sorted;
 use crate::store::{Source, Store, StoreError};
 use crate::values::{ABSENT, Values};
 
@@ -118,7 +118,7 @@ impl Store {
         sources.iter().for_each(|source| info.absorb(&source.info));
         let sources = runs.iter().map(|run| match run {
             [full] if self.is_full(full) => Ok(Source::Group(full)),
-            small => together(small).map(Cow::Owned).map(Source::Rows),
+            small => together(small).map(Source::Rows),
         });
         self.open_written(info, sources)
     }
@@ -162,7 +162,7 @@ impl Store {
             }
         }
         info.bytes = writer.finish()?;
-        let rows = |group| rest_of(group, clusters).map(Cow::Owned).map(Source::Rows);
+        let rows = |group| rest_of(group, clusters).map(Source::Rows);
         self.open_written(info, kept.into_iter().map(rows)).map(Some)
     }
 
@@ -193,10 +193,10 @@ fn small_neighbours(segments: &[SegmentInfo]) -> Option<Range<usize>> {
     })
 }
 
-/// The rows of some row groups in one block.
-fn together(groups: &[&RowGroup]) -> Result<Block, StoreError> {
-    let blocks = groups.iter().map(|group| group.load()).collect::<Result<Vec<_>, _>>()?;
-    Ok(Block::concat(&blocks.iter().collect::<Vec<_>>()))
+/// The rows of some row groups.
+fn together(groups: &[&RowGroup]) -> Result<Sorted, StoreError> {
+    let blocks = groups.iter().map(|group| group.load().map(Arc::new)).collect::<Result<_, _>>()?;
+    Ok(Sorted::new(blocks))
 }
 
 fn rows_of(block: &Block, clusters: &[String]) -> Vec<u32> {
@@ -207,11 +207,11 @@ fn rows_of(block: &Block, clusters: &[String]) -> Vec<u32> {
     (0..block.rows() as u32).filter(|row| gone[codes[*row as usize] as usize]).collect()
 }
 
-fn rest_of(group: &RowGroup, clusters: &[String]) -> Result<Block, StoreError> {
+fn rest_of(group: &RowGroup, clusters: &[String]) -> Result<Sorted, StoreError> {
     let block = group.load()?;
     let gone = rows_of(&block, clusters);
     let left: Vec<u32> = (0..block.rows() as u32).filter(|row| gone.binary_search(row).is_err()).collect();
-    Ok(block.select(&left))
+    Ok(Sorted::new(vec![Arc::new(block.select(&left))]))
 }
 
 /// Places as ranges.

@@ -138,29 +138,3 @@ pub(crate) enum Values {
     Coded { codes: Vec<u32>, dictionary: Dictionary },
     Bytes(Strings),
 }
-
-impl Values {
-    /// Whether the values of each pair of rows are equal, the first of this column and the second of the other.
-    pub(crate) fn are_equal(&self, other: &Values, mut pairs: impl Iterator<Item = (usize, usize)>) -> bool {
-        match (self, other) {
-            (Self::Integers(mine), Self::Integers(theirs)) => pairs.all(|(a, b)| mine[a] == theirs[b]),
-            (Self::Uuids(mine), Self::Uuids(theirs)) => pairs.all(|(a, b)| mine[a] == theirs[b]),
-            (Self::Bytes(mine), Self::Bytes(theirs)) => pairs.all(|(a, b)| mine.get(a) == theirs.get(b)),
-            (Self::Coded { codes, dictionary }, Self::Coded { codes: their_codes, dictionary: their_dictionary }) => {
-                // Values are compared once for each code; after that their code must be the same one.
-                let mut known: Vec<Option<u32>> = vec![None; dictionary.len()];
-                pairs.all(|(a, b)| {
-                    let (mine, theirs) = (codes[a], their_codes[b]);
-                    match known[mine as usize] {
-                        Some(code) if code == theirs => true,
-                        _ => {
-                            known[mine as usize] = Some(theirs);
-                            dictionary.get(mine) == their_dictionary.get(theirs)
-                        }
-                    }
-                })
-            }
-            _ => false,
-        }
-    }
-}

@@ -10,6 +10,7 @@ mod hybrid;
 mod narrow;
 mod page;
 mod read;
+mod readback;
 mod write;
 
 pub(crate) use chunk::is_required;

@@ -50,7 +50,7 @@ pub enum PageError {
 }
 
 /// Values of one page as they are read, a value for each row.
-enum Decoded {
+pub(super) enum Decoded {
     Integers(Vec<i64>),
     Uuids(Vec<[u8; 16]>),
     /// Codes of the chunk's dictionary.
@@ -73,20 +73,20 @@ impl From<Decoded> for PageData {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct PageAt {
+pub(super) struct PageAt {
     offset: u64,
     length: usize,
     first_row: usize,
-    rows: usize,
+    pub(super) rows: usize,
 }
 
 /// One column of one row group in a file.
 pub(crate) struct Chunk {
     file: Arc<dyn DiskFile>,
-    column: Column,
+    pub(super) column: Column,
     compressed: bool,
     dictionary: Option<(u64, usize)>,
-    pages: Vec<PageAt>,
+    pub(super) pages: Vec<PageAt>,
     /// Where the index of words is and how long.
     words: Option<(u64, usize)>,
     cache: Arc<PageCache>,
@@ -210,7 +210,7 @@ impl Chunk {
         self.pages.partition_point(|page| page.first_row <= row).saturating_sub(1)
     }
 
-    fn read_dictionary(&self) -> Result<Dictionary, PageError> {
+    pub(super) fn read_dictionary(&self) -> Result<Dictionary, PageError> {
         let Some((offset, length)) = self.dictionary else { return Ok(Dictionary::default()) };
         let (header, payload) = self.read_page(offset, length)?;
         let mut places = Vec::with_capacity((header.values as usize).min(payload.len()));
@@ -272,7 +272,7 @@ impl Chunk {
         Ok(true)
     }
 
-    fn read_values(&self, page: usize) -> Result<Decoded, PageError> {
+    pub(super) fn read_values(&self, page: usize) -> Result<Decoded, PageError> {
         let PageAt { offset, length, rows, .. } = self.pages[page];
         let (header, payload) = self.read_page(offset, length)?;
         self.decode(&header, payload, rows)?.ok_or_else(|| self.damaged(offset))

@@ -10,7 +10,8 @@ use parquet::schema::types::ColumnDescPtr;
 use super::chunk::{Bounds, ChunkWriter, EncodedChunk};
 use super::delta;
 use crate::column::Column;
-use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
+use crate::sorted::Sorted;
+use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Values};
 
 /// Rows of one page. Narrow columns share these bounds, so that one page of each is one piece of work for a query.
 pub(crate) const PAGE_ROWS: usize = 8192;
@@ -48,20 +49,20 @@ impl Encoder {
         Ok(out)
     }
 
-    /// Encodes `values` in the given row order.
+    /// Encodes a column.
     pub(crate) fn encode(
         &mut self,
         column: Column,
         descriptor: ColumnDescPtr,
-        values: &Values,
-        order: &[u32],
+        rows: &Sorted,
     ) -> Result<EncodedChunk, ParquetError> {
+        let order = rows.order();
         let mut chunk = ChunkWriter::new(self, column, descriptor, order.len());
-        match values {
+        match rows.values(column) {
             Values::Integers(values) => chunk.integers(values, order)?,
             Values::Uuids(values) => chunk.uuids(values, order)?,
             Values::Coded { codes, dictionary } => chunk.coded(codes, dictionary, order)?,
-            Values::Bytes(strings) => chunk.bytes(strings, order)?,
+            Values::Bytes(_) => chunk.bytes(rows)?,
         }
         chunk.finish()
     }
@@ -176,33 +177,33 @@ impl ChunkWriter<'_> {
         Ok(())
     }
 
-    fn bytes(&mut self, strings: &Strings, order: &[u32]) -> Result<(), ParquetError> {
-        for block in order.chunks(PAGE_ROWS) {
+    fn bytes(&mut self, rows: &Sorted) -> Result<(), ParquetError> {
+        for block in rows.order().chunks(PAGE_ROWS) {
+            let values: Vec<&[u8]> = block.iter().map(|row| rows.bytes(self.column, *row)).collect();
             let mut at = 0;
-            while at < block.len() {
+            while at < values.len() {
                 let mut size = 0;
-                let fits = |row: &&u32| {
-                    size += strings.get(**row as usize).len();
+                let fits = |value: &&&[u8]| {
+                    size += value.len();
                     size <= BODY_PAGE_BYTES
                 };
-                let rows = block[at..].iter().take_while(fits).count().max(1);
-                self.body_page(strings, &block[at..at + rows])?;
+                let rows = values[at..].iter().take_while(fits).count().max(1);
+                self.body_page(&values[at..at + rows])?;
                 at += rows;
             }
         }
         Ok(())
     }
 
-    fn body_page(&mut self, strings: &Strings, rows: &[u32]) -> Result<(), ParquetError> {
-        let values = rows.iter().map(|row| strings.get(*row as usize));
+    fn body_page(&mut self, values: &[&[u8]]) -> Result<(), ParquetError> {
         if let Some(words) = &mut self.words {
-            words.add_page(values.clone());
+            words.add_page(values.iter().copied());
         }
         self.encoder.levels.clear();
-        self.encoder.levels.extend(values.clone().map(|value| u32::from(!value.is_empty())));
+        self.encoder.levels.extend(values.iter().map(|value| u32::from(!value.is_empty())));
         let mut payload = self.open_page();
-        values.filter(|value| !value.is_empty()).for_each(|value| put_string(value, &mut payload));
-        self.close_page(payload, Encoding::PLAIN, rows.len(), Bounds { range: None, absent: 0 })
+        values.iter().filter(|value| !value.is_empty()).for_each(|value| put_string(value, &mut payload));
+        self.close_page(payload, Encoding::PLAIN, values.len(), Bounds { range: None, absent: 0 })
     }
 }
 
