@@ -48,6 +48,7 @@ impl Default for Draft<'_> {
 }
 
 impl<'a> Draft<'a> {
+    #[inline]
     pub(crate) fn set_integer(&mut self, column: Column, value: i64) {
         self.integers[column as usize] = value;
     }
@@ -56,6 +57,7 @@ impl<'a> Draft<'a> {
         self.uuid = value;
     }
 
+    #[inline]
     pub(crate) fn set_bytes(&mut self, column: Column, value: &'a [u8]) {
         self.bytes[wide(column)] = value;
     }
@@ -64,6 +66,7 @@ impl<'a> Draft<'a> {
         self.set_code(column, ABSENT);
     }
 
+    #[inline]
     fn set_code(&mut self, column: Column, code: u32) {
         self.codes[column as usize] = code;
         self.coded |= u64::from(code != ABSENT) << column as usize;
@@ -125,6 +128,7 @@ impl BlockBuilder {
     }
 
     /// Interns `value` and notes it in the draft.
+    #[inline]
     pub(crate) fn set_text(&mut self, draft: &mut Draft<'_>, column: Column, value: &[u8]) {
         draft.set_code(column, self.coded[column as usize].interner.intern(value));
     }
@@ -158,6 +162,7 @@ impl BlockBuilder {
     }
 
     /// Reads a time that is written as it would be put back.
+    #[inline]
     pub(crate) fn read_time(&mut self, text: &[u8]) -> Option<Micros> {
         self.minute.read(text)
     }

@@ -90,6 +90,7 @@ impl Interner {
     }
 
     /// The code of a value, if that was known lately.
+    #[inline]
     pub(crate) fn recent(&self, value: &[u8]) -> Option<u32> {
         let ends = Ends::of(value);
         self.find_recent(ends, ends.slot(value), value).map(|recent| recent.code)

@@ -17,6 +17,7 @@ mod draft;
 mod entry;
 mod evaluate;
 mod extract;
+mod fresh;
 mod group;
 mod head;
 mod interner;

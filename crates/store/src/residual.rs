@@ -28,6 +28,7 @@ pub(crate) struct Cut {
 
 /// What texts of one build have in common: the columns that are cut out, in which order, and how much stands between them.
 /// Nothing if values overlap. Sorts the cuts.
+#[inline]
 pub(crate) fn shape(text: &[u8], cuts: &mut [Cut]) -> Option<u64> {
     const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
     // Fields mostly come in the order in which they are looked at.
@@ -48,6 +49,7 @@ pub(crate) fn shape(text: &[u8], cuts: &mut [Cut]) -> Option<u64> {
 }
 
 /// Whether `residual` is what [`cut`] leaves of `text`. The cuts are those of a [`shape`].
+#[inline]
 pub(crate) fn is_left_of(text: &[u8], cuts: &[Cut], residual: &[u8]) -> bool {
     let (mut at, mut rest) = (0, residual);
     for cut in cuts {
@@ -167,6 +169,7 @@ pub(crate) fn put_value(mark: u8, column: Column, row: &impl Row, out: &mut impl
 }
 
 /// The time that a residual's mark stands for: the request's time is the event's less its latency.
+#[inline]
 pub(crate) fn time_of(column: Column, row: &impl Row) -> Micros {
     match row.integer(Column::LatencyUs) {
         latency if column == Column::LatencyUs && latency != NO_INTEGER => {

@@ -79,11 +79,9 @@ impl Sorted {
 
 /// Rank of each code by its value; "absent" comes first.
 fn ranks(dictionary: &Dictionary) -> Vec<u32> {
-    let mut by_value: Vec<u32> = (0..dictionary.len() as u32).collect();
-    by_value.sort_unstable_by_key(|code| dictionary.get(*code));
     let mut ranks = vec![0; dictionary.len()];
-    for (rank, code) in by_value.iter().enumerate() {
-        ranks[*code as usize] = rank as u32;
+    for (rank, code) in dictionary.by_value().into_iter().enumerate() {
+        ranks[code as usize] = rank as u32 + 1;
     }
     ranks
 }

@@ -22,6 +22,7 @@ impl Default for Minute {
 
 impl Minute {
     /// Reads a time as [`parse_time`] does, and takes its minute.
+    #[inline]
     pub(crate) fn read(&mut self, text: &[u8]) -> Option<Micros> {
         if let Some(micros) = self.within(text) {
             return Some(self.start + micros);
@@ -32,6 +33,7 @@ impl Minute {
     }
 
     /// Whether [`put_time`] writes `time` as this text.
+    #[inline]
     pub(crate) fn gives(&self, time: Micros, text: &[u8]) -> bool {
         if let Some(micros) = self.within(text) {
             return time.checked_sub(micros) == Some(self.start); // each time of the minute has one text, and each text one time
@@ -45,15 +47,15 @@ impl Minute {
     fn within(&self, text: &[u8]) -> Option<Micros> {
         let rest: &[u8; 10] = text.strip_prefix(&self.text)?.try_into().ok()?;
         let [s, t, b'.', digits @ .., b'Z'] = rest else { return None };
-        let fold = |all: Option<Micros>, byte: &u8| Some(all? * 10 + digit(*byte)?);
-        let seconds = digit(*s)? * 10 + digit(*t)?;
-        let micros = digits.iter().fold(Some(0), fold)?;
-        (seconds < 60).then_some(seconds * 1_000_000 + micros)
+        let mut wrong = false;
+        let mut digit = |byte: u8| {
+            wrong |= !byte.is_ascii_digit();
+            Micros::from(byte.wrapping_sub(b'0'))
+        };
+        let seconds = digit(*s) * 10 + digit(*t);
+        let micros = digits.iter().fold(0, |all, byte| all * 10 + digit(*byte));
+        (!wrong && seconds < 60).then_some(seconds * 1_000_000 + micros)
     }
-}
-
-fn digit(byte: u8) -> Option<Micros> {
-    byte.is_ascii_digit().then(|| Micros::from(byte - b'0'))
 }
 
 /// Writes a whole number in decimal.
@@ -146,6 +148,7 @@ const UUID_BYTES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 
 const UUID_HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
 /// Reads a UUID in its canonical form: 36 characters, lower case. The nil UUID is refused, it stands for "absent".
+#[inline]
 pub(crate) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
     /// Value of a digit; [`NO_DIGIT`] for other bytes.
     const DIGITS: [u8; 256] = {
@@ -170,6 +173,7 @@ pub(crate) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
 }
 
 /// Writes a UUID in its canonical form.
+#[inline]
 pub(crate) fn put_uuid(uuid: &[u8; 16], out: &mut impl Sink) {
     let mut text = [b'-'; 36];
     for (byte, at) in uuid.iter().zip(UUID_BYTES) {

@@ -37,11 +37,13 @@ impl Strings {
         self.places.len()
     }
 
+    #[inline]
     pub(crate) fn get(&self, at: usize) -> &[u8] {
         let (start, end) = self.places[at];
         &self.data[start as usize..end as usize]
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, value: &[u8]) {
         let start = self.data.len() as u32;
         self.data.extend_from_slice(value);
@@ -98,6 +100,7 @@ impl Dictionary {
     }
 
     /// The value of a code; `None` for [`ABSENT`].
+    #[inline]
     pub(crate) fn get(&self, code: u32) -> Option<&[u8]> {
         (code != ABSENT).then(|| self.0.get(code as usize))
     }
@@ -117,6 +120,22 @@ impl Dictionary {
     /// Values without the absent one; their codes start at one.
     pub(crate) fn values(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.0.iter().skip(1)
+    }
+
+    /// Codes in the order of their values, without the absent one.
+    pub(crate) fn by_value(&self) -> Vec<u32> {
+        // Most values differ in their first bytes, which are compared at once.
+        let first = |value: &[u8]| {
+            let mut first = [0; 16];
+            let length = value.len().min(first.len());
+            first[..length].copy_from_slice(&value[..length]);
+            u128::from_be_bytes(first)
+        };
+        let mut keys: Vec<(u128, u32)> = self.values().map(first).zip(1..).collect();
+        keys.sort_unstable_by(|(a, a_code), (b, b_code)| {
+            a.cmp(b).then_with(|| self.get(*a_code).cmp(&self.get(*b_code)))
+        });
+        keys.into_iter().map(|(_, code)| code).collect()
     }
 
     /// Bytes of all values together.

@@ -4,13 +4,13 @@
 //! has, such as keys; it never misses one that a string has.
 
 use std::hash::BuildHasher;
-use std::ops::Range;
 
 use audit::Json;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use memchr::memmem::Finder;
 use query::{Pattern, Piece, Scalars};
 
+use crate::fresh::{each_fresh, is_in_word};
 use crate::pages::{put_varint, take_varint};
 use crate::values::Strings;
 
@@ -203,9 +203,7 @@ impl WordIndexBuilder {
         for body in bodies.filter(|body| !body.is_empty()) {
             // Like stands by like: what a body shares with the one before it has been noted.
             let plain = is_plain(body);
-            let fresh = if plain { between_common(body, last) } else { 0..body.len() };
-            last = if plain { body } else { &[] };
-            each_word(&body[fresh], &mut |word| {
+            let note = &mut |word: &[u8]| {
                 // The hash has a random seed: nobody can make two words that are taken for one.
                 let hash = self.hasher.hash_one(word);
                 let slot = &mut self.recent[hash as usize % RECENT];
@@ -213,7 +211,9 @@ impl WordIndexBuilder {
                     *slot = hash;
                     self.add(word);
                 }
-            });
+            };
+            each_fresh(body, if plain { last } else { &[] }, |part| each_word(part, note));
+            last = if plain { body } else { &[] };
         }
         self.page += 1;
     }
@@ -271,46 +271,7 @@ const IN_WORD: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_' || byte >= 0x80;
-        byte += 1;
-    }
-    table
-};
-
-/// What stands in `text` between the words that it shares with `other` at their beginnings and at their ends. Neither
-/// has an escape that stands for a part of a word.
-fn between_common(text: &[u8], other: &[u8]) -> Range<usize> {
-    let start = common_start(text, other);
-    let start = text[..start].iter().rposition(|byte| IS_BORDER[usize::from(*byte)]).map_or(0, |at| at + 1);
-    let end = text.len() - common_end(&text[start..], &other[start..]);
-    let end = text[end..].iter().position(|byte| IS_BORDER[usize::from(*byte)]).map_or(text.len(), |at| end + at);
-    start..end
-}
-
-/// Bytes that are compared at once.
-const STEP: usize = 32;
-
-/// How many bytes are equal at the beginnings.
-fn common_start(a: &[u8], b: &[u8]) -> usize {
-    let (steps_a, steps_b) = (a.as_chunks::<STEP>().0, b.as_chunks::<STEP>().0);
-    let at = steps_a.iter().zip(steps_b).take_while(|(a, b)| a == b).count() * STEP;
-    at + a[at..].iter().zip(&b[at..]).take_while(|(a, b)| a == b).count()
-}
-
-/// How many bytes are equal at the ends.
-fn common_end(a: &[u8], b: &[u8]) -> usize {
-    let (steps_a, steps_b) = (a.as_rchunks::<STEP>().1, b.as_rchunks::<STEP>().1);
-    let at = steps_a.iter().rev().zip(steps_b.iter().rev()).take_while(|(a, b)| a == b).count() * STEP;
-    let (rest_a, rest_b) = (&a[..a.len() - at], &b[..b.len() - at]);
-    at + rest_a.iter().rev().zip(rest_b.iter().rev()).take_while(|(a, b)| a == b).count()
-}
-
-/// Bytes that are no part of a word, nor of an escape that stands between words.
-const IS_BORDER: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = !IN_WORD[byte] && !matches!(byte as u8, b'\\' | b'"' | b'/');
+        table[byte] = is_in_word(byte as u8);
         byte += 1;
     }
     table
@@ -425,15 +386,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn what_is_common_is_measured(
-            (start, a, b, end) in ("[ab]{0,70}", "[ab]{0,40}", "[ab]{0,40}", "[ab]{0,70}"),
-        ) {
-            let (a, b) = (format!("{start}{a}{end}").into_bytes(), format!("{start}{b}{end}").into_bytes());
-            prop_assert_eq!(common_start(&a, &b), a.iter().zip(&b).take_while(|(a, b)| a == b).count());
-            prop_assert_eq!(common_end(&a, &b), a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count());
-        }
-
         #[test]
         fn no_page_with_a_hit_is_passed_over(
             pages in prop::collection::vec(prop::collection::vec(body(), 0..5), 1..4),

@@ -92,19 +92,23 @@ impl<'e> ChunkWriter<'e> {
         bounds: Bounds,
     ) -> Result<(), ParquetError> {
         let width = hybrid::width_of(dictionary_len.saturating_sub(1) as u32);
-        let mut payload = self.open_page();
+        let mut payload = self.open_page(rows);
         payload.push(width);
         hybrid::encode(codes, width, &mut payload);
         self.close_page(payload, Encoding::RLE_DICTIONARY, rows, bounds)
     }
 
     /// The start of a data page: the levels that say which rows have a value.
-    pub(super) fn open_page(&mut self) -> Vec<u8> {
+    pub(super) fn open_page(&mut self, rows: usize) -> Vec<u8> {
         let mut payload = std::mem::take(&mut self.encoder.plain);
         payload.clear();
         if !is_required(self.column) {
             payload.extend_from_slice(&[0; 4]);
-            hybrid::encode(&self.encoder.levels, 1, &mut payload);
+            match self.encoder.absent {
+                0 => hybrid::put_run(1, rows, 1, &mut payload),
+                all if all == rows => hybrid::put_run(0, rows, 1, &mut payload),
+                _ => hybrid::encode(&self.encoder.levels, 1, &mut payload),
+            }
             let length = payload.len() as u32 - 4;
             payload[..4].copy_from_slice(&length.to_le_bytes());
         }

@@ -19,12 +19,17 @@ pub(crate) fn encode(codes: &[u32], width: u8, out: &mut Vec<u8>) {
         }
         at += fill;
         put_literals(&codes[literals..at], width, out);
-        put_varint(((run - fill) as u64) << 1, out);
-        out.extend_from_slice(&codes[at].to_le_bytes()[..usize::from(width.div_ceil(8))]);
+        put_run(codes[at], run - fill, width, out);
         at += run - fill;
         literals = at;
     }
     put_literals(&codes[literals..], width, out);
+}
+
+/// Appends one code for `count` rows.
+pub(crate) fn put_run(code: u32, count: usize, width: u8, out: &mut Vec<u8>) {
+    put_varint((count as u64) << 1, out);
+    out.extend_from_slice(&code.to_le_bytes()[..usize::from(width.div_ceil(8))]);
 }
 
 fn put_literals(codes: &[u32], width: u8, out: &mut Vec<u8>) {

@@ -2,8 +2,9 @@
 
 use super::PageError;
 use super::read::{Chunk, Decoded};
+use crate::interner::same;
 use crate::sorted::Sorted;
-use crate::values::{Dictionary, Values};
+use crate::values::{ABSENT, Dictionary, Values};
 
 impl Chunk {
     /// Whether its values are those of these rows, one by one in their order.
@@ -26,7 +27,7 @@ impl Chunk {
                 }
                 (Decoded::Bytes(values), _) => {
                     values.len() == here.len()
-                        && values.iter().zip(here).all(|(value, row)| value == rows.bytes(self.column, *row))
+                        && values.iter().zip(here).all(|(value, row)| same(value, rows.bytes(self.column, *row)))
                 }
                 _ => false,
             };
@@ -60,6 +61,9 @@ impl Matches {
         wanted_dictionary: &Dictionary,
         rows: &[u32],
     ) -> bool {
+        if wanted_dictionary.len() == 1 {
+            return codes.len() == rows.len() && codes.iter().all(|code| *code == ABSENT);
+        }
         self.known.resize(wanted_dictionary.len(), None);
         codes.len() == rows.len()
             && codes.iter().zip(rows).all(|(code, row)| {

@@ -19,6 +19,8 @@ pub(crate) const PAGE_ROWS: usize = 8192;
 const BODY_PAGE_BYTES: usize = 128 << 10;
 /// Integers with no more distinct values than this are kept through a dictionary.
 const INTEGER_DICTIONARY_MAX: usize = 1024;
+/// Rank of "absent".
+const NO_RANK: u32 = u32::MAX;
 /// Bits of the bloom filter for each row: about 2 % false answers.
 const BLOOM_BITS_PER_ROW: usize = 8;
 
@@ -26,7 +28,9 @@ const BLOOM_BITS_PER_ROW: usize = 8;
 pub(crate) struct Encoder {
     compressor: zstd::bulk::Compressor<'static>,
     pub(super) level: i32,
-    /// For each row of the open page, one if it has a value, else zero.
+    /// Rows of the open page without a value.
+    pub(super) absent: usize,
+    /// For each row of the open page, one if it has a value, else zero; nothing where all rows are alike.
     pub(super) levels: Vec<u32>,
     /// Scratch space of the open page.
     pub(super) plain: Vec<u8>,
@@ -35,7 +39,13 @@ pub(crate) struct Encoder {
 impl Encoder {
     /// With zstd at `level`.
     pub(crate) fn new(level: i32) -> std::io::Result<Self> {
-        Ok(Self { compressor: zstd::bulk::Compressor::new(level)?, level, levels: Vec::new(), plain: Vec::new() })
+        Ok(Self {
+            compressor: zstd::bulk::Compressor::new(level)?,
+            level,
+            absent: 0,
+            levels: Vec::new(),
+            plain: Vec::new(),
+        })
     }
 
     pub(super) fn compress(&mut self, bytes: &[u8]) -> Result<Vec<u8>, ParquetError> {
@@ -47,6 +57,20 @@ impl Encoder {
         let mut out = (index.len() as u32).to_le_bytes().to_vec();
         out.extend(self.compress(index)?);
         Ok(out)
+    }
+
+    /// Leaves those of a page's values that are not absent, and notes which rows have one. Returns how many have none.
+    fn keep_present<T>(&mut self, values: &mut Vec<T>, is_absent: impl Fn(&T) -> bool) -> usize {
+        let count = values.iter().filter(|value| is_absent(value)).count();
+        self.levels.clear();
+        if count > 0 && count < values.len() {
+            self.levels.extend(values.iter().map(|value| u32::from(!is_absent(value))));
+            values.retain(|value| !is_absent(value));
+        } else if count > 0 {
+            values.clear();
+        }
+        self.absent = count;
+        count
     }
 
     /// Encodes a column.
@@ -70,38 +94,31 @@ impl Encoder {
 
 impl ChunkWriter<'_> {
     fn integers(&mut self, values: &[i64], order: &[u32]) -> Result<(), ParquetError> {
-        let sorted = distinct(values, INTEGER_DICTIONARY_MAX);
-        if let Some(sorted) = &sorted {
-            let plain: Vec<u8> = sorted.iter().flat_map(|value| value.to_le_bytes()).collect();
-            self.dictionary_page(&plain, sorted.len())?;
+        let dictionary = IntegerCodes::of(values, INTEGER_DICTIONARY_MAX);
+        if let Some(dictionary) = &dictionary {
+            let plain: Vec<u8> = dictionary.sorted.iter().flat_map(|value| value.to_le_bytes()).collect();
+            self.dictionary_page(&plain, dictionary.sorted.len())?;
         }
         let mut present = Vec::with_capacity(PAGE_ROWS);
         let mut codes = Vec::new();
         for rows in order.chunks(PAGE_ROWS) {
-            self.encoder.levels.clear();
             present.clear();
-            for row in rows {
-                let value = values[*row as usize];
-                self.encoder.levels.push(u32::from(value != NO_INTEGER));
-                if value != NO_INTEGER {
-                    present.push(value);
-                }
-            }
-            let bounds = Bounds { range: integer_range(&present), absent: rows.len() - present.len() };
-            match &sorted {
-                Some(sorted) => {
-                    codes.clear();
-                    codes.extend(present.iter().map(|value| sorted.binary_search(value).unwrap_or(0) as u32));
-                    self.code_page(&codes, sorted.len(), rows.len(), bounds)?;
+            present.extend(rows.iter().map(|row| values[*row as usize]));
+            let absent = self.encoder.keep_present(&mut present, |value| *value == NO_INTEGER);
+            let bounds = Bounds { range: integer_range(&present), absent };
+            match &dictionary {
+                Some(dictionary) => {
+                    dictionary.codes(&present, &mut codes);
+                    self.code_page(&codes, dictionary.sorted.len(), rows.len(), bounds)?;
                 }
                 None => {
-                    let mut payload = self.open_page();
+                    let mut payload = self.open_page(rows.len());
                     delta::encode(&present, &mut payload);
                     self.close_page(payload, Encoding::DELTA_BINARY_PACKED, rows.len(), bounds)?;
                 }
             }
         }
-        let range = order.iter().map(|row| values[*row as usize]).filter(|value| *value != NO_INTEGER);
+        let range = values.iter().copied().filter(|value| *value != NO_INTEGER);
         let (min, max) = (range.clone().min(), range.max());
         self.statistics = Some(Statistics::int64(min, max, None, None, false));
         Ok(())
@@ -109,12 +126,13 @@ impl ChunkWriter<'_> {
 
     fn uuids(&mut self, values: &[[u8; 16]], order: &[u32]) -> Result<(), ParquetError> {
         let mut bloom = Sbbf::new_with_num_of_bytes(order.len() * BLOOM_BITS_PER_ROW / 8);
+        let mut present = Vec::with_capacity(PAGE_ROWS);
         for rows in order.chunks(PAGE_ROWS) {
-            self.encoder.levels.clear();
-            let uuids = rows.iter().map(|row| &values[*row as usize]);
-            self.encoder.levels.extend(uuids.clone().map(|uuid| u32::from(*uuid != NO_UUID)));
-            let mut payload = self.open_page();
-            for uuid in uuids.filter(|uuid| **uuid != NO_UUID) {
+            present.clear();
+            present.extend(rows.iter().map(|row| values[*row as usize]));
+            self.encoder.keep_present(&mut present, |uuid| *uuid == NO_UUID);
+            let mut payload = self.open_page(rows.len());
+            for uuid in &present {
                 payload.extend_from_slice(uuid);
                 if self.column.has_bloom() {
                     bloom.insert(uuid.as_slice());
@@ -135,16 +153,14 @@ impl ChunkWriter<'_> {
 
     fn coded(&mut self, codes: &[u32], dictionary: &Dictionary, order: &[u32]) -> Result<(), ParquetError> {
         // Codes become ranks: equal order of codes and values makes bounds and look-ups cheap.
-        let mut by_value: Vec<u32> = (1..dictionary.len() as u32).collect();
-        by_value.sort_unstable_by_key(|code| dictionary.get(*code));
-        let mut ranks = vec![ABSENT; dictionary.len()];
+        let by_value = dictionary.by_value();
+        let mut ranks = vec![NO_RANK; dictionary.len()];
         for (rank, code) in by_value.iter().enumerate() {
-            ranks[*code as usize] = rank as u32 + 1;
+            ranks[*code as usize] = rank as u32;
         }
         let value_of = |rank: u32| dictionary.get(by_value[rank as usize]).unwrap_or_default();
         let present_rows = if by_value.is_empty() { 0 } else { codes.iter().filter(|code| **code != ABSENT).count() };
         let plain = by_value.len() * 4 > present_rows * 3;
-        let valued = if by_value.is_empty() { 0 } else { PAGE_ROWS };
         if !plain {
             let mut page = Vec::with_capacity(dictionary.bytes() + by_value.len() * 4);
             by_value.iter().for_each(|code| put_string(dictionary.get(*code).unwrap_or_default(), &mut page));
@@ -152,22 +168,17 @@ impl ChunkWriter<'_> {
         }
         let mut present = Vec::with_capacity(PAGE_ROWS);
         for rows in order.chunks(PAGE_ROWS) {
-            self.encoder.levels.clear();
             present.clear();
-            // Many columns have no value at all.
-            let ranks = rows.iter().take(valued).map(|row| ranks[codes[*row as usize] as usize]);
-            for rank in ranks {
-                self.encoder.levels.push(u32::from(rank != ABSENT));
-                if rank != ABSENT {
-                    present.push(rank - 1);
-                }
+            match by_value.is_empty() {
+                true => present.resize(rows.len(), NO_RANK), // as many columns
+                false => present.extend(rows.iter().map(|row| ranks[codes[*row as usize] as usize])),
             }
-            self.encoder.levels.resize(rows.len(), 0);
-            let range = present.iter().min().zip(present.iter().max());
-            let range = range.map(|(min, max)| (value_of(*min).to_vec(), value_of(*max).to_vec()));
-            let bounds = Bounds { range, absent: rows.len() - present.len() };
+            let absent = self.encoder.keep_present(&mut present, |rank| *rank == NO_RANK);
+            let range = present.iter().copied().min().zip(present.iter().copied().max());
+            let range = range.map(|(min, max)| (value_of(min).to_vec(), value_of(max).to_vec()));
+            let bounds = Bounds { range, absent };
             if plain {
-                let mut payload = self.open_page();
+                let mut payload = self.open_page(rows.len());
                 present.iter().for_each(|rank| put_string(value_of(*rank), &mut payload));
                 self.close_page(payload, Encoding::PLAIN, rows.len(), bounds)?;
             } else {
@@ -199,10 +210,10 @@ impl ChunkWriter<'_> {
         if let Some(words) = &mut self.words {
             words.add_page(values.iter().copied());
         }
-        self.encoder.levels.clear();
-        self.encoder.levels.extend(values.iter().map(|value| u32::from(!value.is_empty())));
-        let mut payload = self.open_page();
-        values.iter().filter(|value| !value.is_empty()).for_each(|value| put_string(value, &mut payload));
+        let mut present = values.to_vec();
+        self.encoder.keep_present(&mut present, |value| value.is_empty());
+        let mut payload = self.open_page(values.len());
+        present.iter().for_each(|value| put_string(value, &mut payload));
         self.close_page(payload, Encoding::PLAIN, values.len(), Bounds { range: None, absent: 0 })
     }
 }
@@ -217,19 +228,39 @@ fn integer_range(values: &[i64]) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((min.to_le_bytes().to_vec(), max.to_le_bytes().to_vec()))
 }
 
-/// Distinct present values in order, if there are at most `limit`.
-fn distinct(values: &[i64], limit: usize) -> Option<Vec<i64>> {
-    let mut seen = hashbrown::HashSet::with_capacity(limit);
-    let mut last = NO_INTEGER;
-    for value in values {
-        if *value != last && *value != NO_INTEGER {
-            last = *value;
-            if seen.insert(last) && seen.len() > limit {
-                return None;
+/// Codes of integers that have few distinct values.
+struct IntegerCodes {
+    sorted: Vec<i64>,
+    codes: hashbrown::HashMap<i64, u32>,
+}
+
+impl IntegerCodes {
+    /// Nothing if more than `limit` distinct values are present.
+    fn of(values: &[i64], limit: usize) -> Option<Self> {
+        let mut codes = hashbrown::HashMap::with_capacity(limit);
+        let mut last = NO_INTEGER;
+        for value in values {
+            if *value != last && *value != NO_INTEGER {
+                last = *value;
+                if codes.insert(last, 0).is_none() && codes.len() > limit {
+                    return None;
+                }
             }
         }
+        let mut sorted: Vec<i64> = codes.keys().copied().collect();
+        sorted.sort_unstable();
+        codes.extend(sorted.iter().copied().zip(0..));
+        Some(Self { sorted, codes })
     }
-    let mut sorted: Vec<i64> = seen.into_iter().collect();
-    sorted.sort_unstable();
-    Some(sorted)
+
+    fn codes(&self, values: &[i64], out: &mut Vec<u32>) {
+        out.clear();
+        let (mut last, mut code) = (NO_INTEGER, 0);
+        out.extend(values.iter().map(|value| {
+            if *value != last {
+                (last, code) = (*value, self.codes.get(value).copied().unwrap_or(0));
+            }
+            code
+        }));
+    }
 }
