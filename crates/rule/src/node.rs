@@ -128,7 +128,7 @@ impl Node {
                 out.push(b'{');
                 for (at, (key, value)) in entries.iter().enumerate() {
                     comma(at, out);
-                    audit::quote(key.text().unwrap_or_default(), out);
+                    quote(key.text().unwrap_or_default(), out);
                     out.push(b':');
                     value.write_json(out);
                 }
@@ -142,10 +142,54 @@ fn write_scalar(text: &str, plain: bool, null: bool, out: &mut Vec<u8>) {
     let literal = plain
         && (matches!(text, "true" | "false")
             || text.parse::<i64>().is_ok_and(|n| n.to_string() == text)
-            || (text.contains('.') && audit::Json::whole(text.as_bytes()).is_ok_and(|json| json.float().is_some())));
+            || is_decimal(text));
     match (null, literal) {
         (true, _) => out.extend_from_slice(b"null"),
         (false, true) => out.extend_from_slice(text.as_bytes()),
-        (false, false) => audit::quote(text, out),
+        (false, false) => quote(text, out),
+    }
+}
+
+/// Whether it is a JSON number with a fraction.
+fn is_decimal(text: &str) -> bool {
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let Some((whole, fraction)) = mantissa.split_once('.') else { return false };
+    are_digits(whole.strip_prefix('-').unwrap_or(whole))
+        && are_digits(fraction)
+        && are_digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))
+}
+
+/// Writes a JSON string. The build script shares this file, which is why nothing here comes from another crate.
+fn quote(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
+            0..=0x1f => out.extend(format!("\\u{byte:04x}").bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_scalars_are_typed_and_texts_are_quoted() {
+        let json = |text: &'static str, plain| {
+            let place = Place { line: 1, column: 1 };
+            Node { place, value: Value::Scalar { text: text.into(), plain } }.to_json()
+        };
+        for number in ["1", "-7", "1.5", "-0.25", "2.5e-3", "true", "null"] {
+            assert_eq!(json(number, true), number);
+        }
+        for text in ["1.", ".5", "1.5e", "1.x", "007", "+1", "1e5", "v1.2"] {
+            assert_eq!(json(text, true), format!("\"{text}\""));
+        }
+        assert_eq!(json("1.5", false), "\"1.5\"");
+        assert_eq!(json("a\"b\\c\nd\u{1}é", true), r#""a\"b\\c\u000ad\u0001é""#);
     }
 }

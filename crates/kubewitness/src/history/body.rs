@@ -1,5 +1,6 @@
 //! What an event says of the object: recorded bodies, without what changes on every write.
 
+use imara_diff::{Algorithm, BasicLineDiffPrinter, Diff, InternedInput, UnifiedDiffConfig};
 use std::collections::BTreeMap;
 
 use audit::{Event, Json};
@@ -67,8 +68,12 @@ pub(super) fn yaml(value: &Value) -> String {
 /// Lines that differ, in the unified form.
 pub(super) fn unified(before: &Value, after: &Value) -> String {
     let (before, after) = (yaml(before), yaml(after));
-    let diff = similar::TextDiff::from_lines(&before, &after);
-    diff.unified_diff().context_radius(2).missing_newline_hint(false).to_string()
+    let input = InternedInput::new(before.as_str(), after.as_str());
+    let mut diff = Diff::compute(Algorithm::Histogram, &input);
+    diff.postprocess_lines(&input);
+    let mut config = UnifiedDiffConfig::default();
+    config.context_len(2);
+    diff.unified_diff(&BasicLineDiffPrinter(&input.interner), config, &input).to_string()
 }
 
 /// One value that differs.
