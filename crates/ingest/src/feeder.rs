@@ -123,7 +123,7 @@ impl Deliver for Feeder {
         }
         self.intake.set_received(self.clock.now().0);
         self.intake.push(bytes);
-        match self.intake.full_batch() {
+        match self.intake.full_batch(|duplicates| self.appender.blank_batch(duplicates)) {
             Some(batch) => self.submit(batch).inspect_err(|_| self.abandon()),
             None => Ok(()),
         }

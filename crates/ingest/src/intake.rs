@@ -148,15 +148,15 @@ impl Intake {
         self.batch.clear();
     }
 
-    /// The batch, once it is large enough to be submitted by itself.
-    pub fn full_batch(&mut self) -> Option<Batch> {
+    /// The batch, once it is large enough to be submitted by itself. What comes next goes into the one that `blank` gives.
+    pub fn full_batch(&mut self, blank: impl FnOnce(Duplicates) -> Batch) -> Option<Batch> {
         if self.batch.bytes() < BATCH_BYTES {
             return None;
         }
-        let full = self.last_batch();
+        let full = std::mem::replace(&mut self.batch, blank(Duplicates::Recognise));
         // What filled one batch will fill another.
         self.batch.reserve(BATCH_BYTES + BATCH_BYTES / 8);
-        full
+        Some(full)
     }
 
     /// The batch as it is; `None` if it is empty.

@@ -264,7 +264,7 @@ impl Submission<'_> {
     async fn after_piece(&mut self, intake: &mut Intake) -> Result<(), Problem> {
         let waiting = self.waiting.as_ref().map_or(0, |(_, bytes)| *bytes);
         self.share.cover(self.fixed + waiting + intake.held() + PIECE_BYTES).await?;
-        match intake.full_batch() {
+        match intake.full_batch(|duplicates| self.webhook.appender.blank_batch(duplicates)) {
             Some(batch) => self.submit(batch).await,
             None => Ok(()),
         }

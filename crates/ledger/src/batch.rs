@@ -131,6 +131,12 @@ impl Batch {
         self.items.clear();
     }
 
+    /// Forgets the entries, keeps the memory and serves anew.
+    pub(crate) fn blank(mut self, duplicates: Duplicates) -> Self {
+        self.clear();
+        Self { duplicates, ..self }
+    }
+
     pub(crate) fn duplicates(&self) -> Duplicates {
         self.duplicates
     }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tlog::{Checkpoint, LeafIndex, VerifierKey};
 
 use crate::{
-    AppendError, Archive, Batch, OpenError, Options, Outcome, Reader, Recovery, Stats, SubmitError, Ticket,
+    AppendError, Archive, Batch, Duplicates, OpenError, Options, Outcome, Reader, Recovery, Stats, SubmitError, Ticket,
     log::{Keep, Log, RotateError},
     queue::{Limits, Queue},
     stats::Counters,
@@ -35,6 +35,7 @@ pub struct Ledger {
 #[derive(Clone)]
 pub struct Appender {
     queue: Arc<Queue>,
+    view: Arc<View>,
     counters: Arc<Counters>,
 }
 
@@ -61,7 +62,7 @@ impl Ledger {
 
     /// The side that submits.
     pub fn appender(&self) -> Appender {
-        Appender { queue: self.queue.clone(), counters: self.counters.clone() }
+        Appender { queue: self.queue.clone(), view: self.view.clone(), counters: self.counters.clone() }
     }
 
     /// The side that reads.
@@ -158,6 +159,13 @@ impl Drop for Ledger {
 }
 
 impl Appender {
+    /// An empty batch, with the memory of an old one where there is one: fresh memory costs the kernel as much time as
+    /// laying out the entries costs us.
+    pub fn blank_batch(&self, duplicates: Duplicates) -> Batch {
+        let spare = self.view.recent.take_spare();
+        spare.map_or_else(|| Batch::new(duplicates), |batch| batch.blank(duplicates))
+    }
+
     /// Hands over a batch; the ticket says when it is durable.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, SubmitError> {
         let (ticket, receipt) = Ticket::new();

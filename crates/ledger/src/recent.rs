@@ -17,6 +17,8 @@ struct Kept {
     /// With the places of their first entries, in ascending order.
     batches: VecDeque<(u64, Arc<Batch>)>,
     bytes: usize,
+    /// What was pushed out last and nobody reads any more: its memory is good for another batch.
+    spare: Option<Batch>,
 }
 
 impl Recent {
@@ -33,7 +35,13 @@ impl Recent {
             && let Some((_, oldest)) = kept.batches.pop_front()
         {
             kept.bytes -= oldest.bytes();
+            kept.spare = Arc::into_inner(oldest);
         }
+    }
+
+    /// A batch that was pushed out, for its memory.
+    pub(crate) fn take_spare(&self) -> Option<Batch> {
+        self.kept.write().spare.take()
     }
 
     /// The batch with the entry at a place, and the place of the batch's first entry.
@@ -73,6 +81,7 @@ mod tests {
         assert_eq!([10, 12, 13, 14].map(|index| recent.bytes_from(index)), [39, 13, 13, 0]);
         recent.push(14, &batch(&["a longer one, so that others must go"]));
         assert_eq!([11, 13, 14].map(first_of), [None, Some(13), Some(14)]);
+        assert_eq!(recent.take_spare().map(|batch| batch.len()), Some(2));
         recent.push(
             15,
             &batch(&["one that is longer by itself than all that may be kept, however much is let go for it"]),
