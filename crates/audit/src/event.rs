@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{Fault, Json, JsonKind, scan, scan_members, skip_blanks};
-use crate::time::{Micros, parse_rfc3339};
+use crate::time::{Micros, parse_bytes};
 
 /// Moment of a request at which an event was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -290,12 +290,12 @@ impl<'a> Event<'a> {
 
     /// Stage, if it is one of the four.
     pub fn stage(&self) -> Option<Stage> {
-        Stage::from_name(&text(self.stage))
+        named(self.stage?, Stage::ALL, Stage::name)
     }
 
     /// Level, if it is one of the four. OpenShift's ViaQ keeps it elsewhere; [`crate::normalise`] puts it here.
     pub fn level(&self) -> Option<Level> {
-        Level::from_name(&text(self.level))
+        named(self.level?, Level::ALL, Level::name)
     }
 
     /// Audit id; empty if absent. Chosen by the client: never a key.
@@ -365,12 +365,12 @@ impl<'a> Event<'a> {
 
     /// When the request was received.
     pub fn received(&self) -> Option<Micros> {
-        parse_rfc3339(&self.request_received_timestamp?.text()?)
+        time(self.request_received_timestamp?)
     }
 
     /// When the event was made.
     pub fn stage_time(&self) -> Option<Micros> {
-        parse_rfc3339(&self.stage_timestamp?.text()?)
+        time(self.stage_timestamp?)
     }
 
     /// Time of the event: its stage, else its receipt.
@@ -476,6 +476,19 @@ fn present(value: Json<'_>) -> Option<Json<'_>> {
 
 fn text(value: Option<Json<'_>>) -> Cow<'_, str> {
     value.and_then(Json::text).unwrap_or_default()
+}
+
+/// The one of `all` whose name a string is. Names are compared as written; only one with escapes is decoded.
+fn named<T: Copy>(value: Json<'_>, all: [T; 4], name: fn(T) -> &'static str) -> Option<T> {
+    let inner = value.inner()?;
+    let find = |text: &[u8]| all.into_iter().find(|one| name(*one).as_bytes() == text);
+    find(inner).or_else(|| find(value.text().filter(|_| inner.contains(&b'\\'))?.as_bytes()))
+}
+
+/// The time that a string is, which is decoded only if it holds escapes.
+fn time(value: Json<'_>) -> Option<Micros> {
+    let inner = value.inner()?;
+    parse_bytes(inner).or_else(|| parse_bytes(value.text().filter(|_| inner.contains(&b'\\'))?.as_bytes()))
 }
 
 fn texts<'a>(value: Option<Json<'a>>) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {

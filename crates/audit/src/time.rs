@@ -7,7 +7,34 @@ const DAY: i64 = 86_400_000_000;
 
 /// Reads an RFC 3339 time of any precision and offset; finer parts than a microsecond are cut off.
 pub fn parse_rfc3339(text: &str) -> Option<Micros> {
-    let bytes = text.as_bytes();
+    parse_bytes(text.as_bytes())
+}
+
+/// The same of bytes that may be no text, which are then no time.
+pub(crate) fn parse_bytes(bytes: &[u8]) -> Option<Micros> {
+    let micros = <&[u8; 27]>::try_from(bytes).ok().and_then(parse_usual);
+    micros.or_else(|| parse_any(bytes))
+}
+
+/// A time as the API server writes it: `2026-11-21T23:25:00.371923Z`. Nothing if it is another.
+fn parse_usual(bytes: &[u8; 27]) -> Option<Micros> {
+    const FORM: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
+    let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    if !bytes.iter().zip(FORM).fold(true, |all, pair| all & fits(pair)) {
+        return None;
+    }
+    let two = |at: usize| i64::from(bytes[at] - b'0') * 10 + i64::from(bytes[at + 1] - b'0');
+    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
+    let (hour, minute, second) = (two(11), two(14), two(17));
+    // Of the other times of such a form some exist; they are rare.
+    if !(1..=12).contains(&month) || !(1..=28).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(seconds * 1_000_000 + two(20) * 10_000 + two(22) * 100 + two(24))
+}
+
+fn parse_any(bytes: &[u8]) -> Option<Micros> {
     let digits = |from: usize, to: usize| -> Option<i64> {
         bytes
             .get(from..to)?
@@ -128,6 +155,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read(time in -60_000_000_000_000_000i64..250_000_000_000_000_000) {
             prop_assert_eq!(parse_rfc3339(&format_rfc3339(time)), Some(time));
+            prop_assert_eq!(parse_any(format_rfc3339(time).as_bytes()), Some(time));
             let other = jiff::Timestamp::from_microsecond(time).unwrap();
             prop_assert_eq!(parse_rfc3339(&other.to_string()), Some(time));
         }
