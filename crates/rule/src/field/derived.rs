@@ -140,7 +140,7 @@ impl Derived {
 const AUDIT_ID_BYTES_LOGGED: usize = 64;
 
 /// The form of the audit id; nothing if there is none.
-pub(super) fn audit_id_form(event: &Event<'_>) -> &'static str {
+pub(crate) fn audit_id_form(event: &Event<'_>) -> &'static str {
     if event.audit_id.and_then(Json::inner).is_some_and(is_random) {
         return "random";
     }
@@ -155,7 +155,7 @@ pub(super) fn audit_id_form(event: &Event<'_>) -> &'static str {
 fn is_random(id: &[u8]) -> bool {
     let Ok(id) = <&[u8; 36]>::try_from(id) else { return false };
     let dashes = [8, 13, 18, 23].iter().all(|at| id[*at] == b'-');
-    let digits = id.iter().filter(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count();
+    let digits: u8 = id.iter().map(|byte| u8::from(matches!(byte, b'0'..=b'9' | b'a'..=b'f'))).sum();
     dashes && digits == 32 && id[14] == b'4' && matches!(id[19], b'8' | b'9' | b'a' | b'b')
 }
 

@@ -15,6 +15,7 @@ use audit::{Event, Json};
 
 pub(crate) use accessor::Row;
 pub use derived::Derived;
+pub(crate) use derived::audit_id_form;
 pub(crate) use facet::Facet;
 pub(crate) use known::check_path;
 pub(crate) use pod::{CONTAINER_LISTS, patched_specs, spec as pod_spec};

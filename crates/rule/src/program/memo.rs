@@ -17,6 +17,7 @@ use super::conjuncts::{Conjuncts, Step};
 use super::familiar::Familiar;
 use super::nodes::{Node, NodeId, Nodes};
 use super::session::Scratch;
+use super::skeleton::Skeleton;
 use super::tests::{GroupId, TestId};
 use crate::condition::{Sense, Truth};
 use crate::field::Facet;
@@ -111,7 +112,7 @@ pub(crate) struct Memo {
     key_bytes: [usize; Facet::REMEMBERED.len()],
     /// Bytes of classes and outcomes.
     bytes: usize,
-    /// Outcomes by all keys at once.
+    /// Outcomes by whole events.
     familiar: Familiar,
     /// The keys at hand.
     key: Vec<u8>,
@@ -139,18 +140,25 @@ impl Memo {
 
     /// What the classes of `event` leave to be asked.
     pub(crate) fn outcome(&mut self, program: &Program, event: &Event<'_>, scratch: &mut Scratch) -> OutcomeId {
-        self.write_keys(program, event);
-        if let Some((outcome, likeness)) = self.familiar.get(&self.key) {
+        let skeleton = if program.remembers_nothing() { None } else { Skeleton::of(event) };
+        let Some(skeleton) = skeleton else { return self.outcome_by_facets(program, event, scratch) };
+        let hash = self.familiar.hash(&skeleton);
+        if let Some((outcome, likeness)) = self.familiar.get(hash, &skeleton) {
             self.likeness = likeness;
             return outcome;
         }
+        let outcome = self.outcome_by_facets(program, event, scratch);
+        self.familiar.meet(hash, &skeleton, outcome, self.likeness);
+        outcome
+    }
+
+    fn outcome_by_facets(&mut self, program: &Program, event: &Event<'_>, scratch: &mut Scratch) -> OutcomeId {
+        self.write_keys(program, event);
         self.likeness = Likeness::default();
-        let outcome = match self.recall() {
+        match self.recall() {
             Some(outcome) => outcome,
             None => self.learn(program, event, scratch),
-        };
-        self.familiar.meet(&self.key, outcome, self.likeness);
-        outcome
+        }
     }
 
     /// What is known of the event whose outcome was asked last.
@@ -179,21 +187,16 @@ impl Memo {
         Some(known.class)
     }
 
-    /// Writes the keys of all facets one after the other, and before them which facets have none: these must be read
-    /// from each event.
+    /// Writes the keys of all facets one after the other. Those that have none must be read from each event.
     fn write_keys(&mut self, program: &Program, event: &Event<'_>) {
         self.key.clear();
-        self.key.extend([0; size_of::<u16>()]);
-        let mut open = 0u16;
         for facet in Facet::REMEMBERED {
             let start = self.key.len();
             if program.facet_tests(facet).is_empty() || !facet.write_key(event, &mut self.key) {
                 self.key.truncate(start);
-                open |= 1 << facet as u8;
             }
             self.spans[facet as usize] = (start, self.key.len());
         }
-        self.key[..size_of::<u16>()].copy_from_slice(&open.to_le_bytes());
     }
 
     /// Where the key of a facet stands; empty if it has none.

@@ -13,6 +13,7 @@ mod memo;
 mod nodes;
 mod reading;
 mod session;
+mod skeleton;
 mod tests;
 
 use audit::Event;
@@ -80,6 +81,11 @@ impl Program {
 
     fn facet(&self, test: TestId) -> Facet {
         self.facets[test.index()]
+    }
+
+    /// Whether no rule asks for anything that is remembered.
+    fn remembers_nothing(&self) -> bool {
+        self.facet_tests.iter().all(FacetTests::is_empty)
     }
 
     fn facet_tests(&self, facet: Facet) -> &FacetTests {
