@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::severity::Severity;
 
 /// Where a rule comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the three origins")]
 pub enum Source {
     Builtin,
@@ -30,7 +29,7 @@ impl Source {
 }
 
 /// The rule that made a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleRef {
     /// Stable id.
     pub id: String,
@@ -39,18 +38,27 @@ pub struct RuleRef {
     /// Where it comes from.
     pub source: Source,
     /// What it notices and why it matters, for someone who does not know Kubernetes.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
 }
 
 /// How sure a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "three steps")]
 pub enum Confidence {
     Low,
     Medium,
     High,
+}
+
+impl Confidence {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
 }
 
 /// What came of the action.
@@ -65,8 +73,19 @@ pub enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The namespace and name of a service account.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "named by the type")]
 pub struct ServiceAccount {
     pub namespace: String,
@@ -74,16 +93,13 @@ pub struct ServiceAccount {
 }
 
 /// Who did it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Actor {
     /// The authenticated user; empty if authentication failed.
     pub user: String,
     /// Whom the user acted as, if the API server allowed the impersonation.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub acting_as: Option<String>,
     /// The service account behind the user name, if it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account: Option<ServiceAccount>,
     /// Source addresses as logged; only the last was seen by the API server, the others are the client's claim.
     pub ips: Vec<String>,
@@ -92,67 +108,52 @@ pub struct Actor {
 }
 
 /// What it was done to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Default)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[expect(missing_docs, reason = "the parts of an object reference")]
 pub struct Object {
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub api_group: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub resource: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub subresource: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Path of a request outside the resource API.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
 }
 
 /// An event that a finding rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// Place in the log, or line number of a scanned file, from zero.
     pub index: u64,
     /// Audit id of the request.
-    #[serde(rename = "auditID")]
     pub audit_id: String,
 }
 
 /// One condition that held, with the value that made it hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Because {
     /// The field that was looked at.
-    #[serde(serialize_with = "shared")]
     pub field: Arc<str>,
     /// What was asked of it.
-    #[serde(serialize_with = "shared")]
     pub condition: Arc<str>,
     /// What it held, shortened.
     pub value: String,
 }
 
 /// An immutable statement with its evidence.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// When it happened: the time of the last event of the evidence.
-    #[serde(serialize_with = "six_decimals")]
     pub time: Timestamp,
     /// The cluster.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub cluster: String,
     /// The rule.
-    #[serde(serialize_with = "shared")]
     pub rule: Arc<RuleRef>,
     /// How grave.
     pub severity: Severity,
     /// How sure.
     pub confidence: Confidence,
     /// ATT&CK techniques.
-    #[serde(serialize_with = "shared")]
     pub techniques: Arc<[String]>,
     /// Who.
     pub actor: Actor,
@@ -163,20 +164,16 @@ pub struct Finding {
     /// What came of it.
     pub outcome: Outcome,
     /// HTTP status of the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<i64>,
     /// The events it rests on.
     pub events: Vec<Evidence>,
     /// The conditions that held.
-    #[serde(serialize_with = "shared")]
     pub why: Arc<[Because]>,
     /// One sentence that tells it.
     pub story: String,
     /// What would make it a false alarm.
-    #[serde(serialize_with = "shared", skip_serializing_if = "is_empty")]
     pub false_positives: Arc<[String]>,
     /// Commands that contain it.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub containment: String,
     /// Equal for findings that repeat each other: same rule, cluster, actor and object.
     pub fingerprint: String,
@@ -227,19 +224,6 @@ pub fn fingerprint(parts: &[&str]) -> String {
     const PRIME: u64 = 0x0100_0000_01b3;
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xFF]));
     format!("{:016x}", bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME)))
-}
-
-/// What many findings of one rule share is written as if each had its own.
-fn shared<T: Serialize + ?Sized, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
-    (**value).serialize(serializer)
-}
-
-fn is_empty(texts: &Arc<[String]>) -> bool {
-    texts.is_empty()
-}
-
-fn six_decimals<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{time:.6}"))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! documented in `docs/findings.md`.
 
 mod finding;
+mod json;
 mod language;
 mod placeholder;
 mod severity;

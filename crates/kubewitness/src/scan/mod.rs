@@ -217,7 +217,7 @@ impl Collector {
 /// Writes a finding as one line. `line` is memory that is kept: what is written in many small parts is gathered there.
 fn write_line(out: &mut impl Write, line: &mut Vec<u8>, finding: &Finding) -> io::Result<()> {
     line.clear();
-    serde_json::to_writer(&mut *line, finding)?;
+    finding.write_json(line);
     line.push(b'\n');
     out.write_all(line)
 }
