@@ -41,7 +41,7 @@ pub use condition::{
     Sense, Test, TimePart, Truth,
 };
 pub use dictionary::{Dictionary, Translation, remark};
-pub use explanation::Reason;
+pub use explanation::{Alike, OwnTest, Reason};
 pub use extension::{Expected, Extension, FirstSeen, RuleTest, Style};
 pub use falco::{Argument, FalcoField, Imported, ImportedRule, Transformer, import_falco, load_falco};
 pub use field::{Derived, Field, FieldPath, Part, Root, Value, field_values, is_hidden};

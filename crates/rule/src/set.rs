@@ -1,12 +1,13 @@
 //! A rule set: rules with their filters put in, correlations with their references resolved, ready to be matched.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use audit::{Event, Stage};
 
 use crate::condition::{Condition, Float, Order, Test, Truth};
-use crate::explanation::{Explanation, Reason};
+use crate::explanation::{Alike, Explanation, OwnTest, Reason};
 use crate::field;
 use crate::likeness::Likeness;
 use crate::naive;
@@ -157,10 +158,15 @@ impl RuleSet {
         self.explanation(rule).reasons(event)
     }
 
-    /// What of an event, of which `event` is known, decides why `rule` matches it: where it is the same, so are the
-    /// reasons. Nothing if it is not remembered.
-    pub fn likeness(&self, rule: RuleRef, event: &Likeness) -> Option<Likeness> {
-        self.explanation(rule).likeness(event)
+    /// What of `event`, of which `likeness` is known, decides why `rule` matches it: where it is the same, so are the
+    /// reasons, but for the values of those that say so ([`Reason::own`]). Nothing if it is not remembered.
+    pub fn alike(&self, rule: RuleRef, event: &Event<'_>, likeness: &Likeness) -> Option<Alike> {
+        self.explanation(rule).alike(event, likeness)
+    }
+
+    /// The values that the reason of `test`, which is one of `rule`, has in `event`.
+    pub fn own_values<'e>(&self, rule: RuleRef, test: OwnTest, event: &Event<'e>) -> Vec<Cow<'e, str>> {
+        self.explanation(rule).own_values(test, event)
     }
 
     fn explanation(&self, rule: RuleRef) -> &Explanation {
