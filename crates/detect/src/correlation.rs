@@ -23,6 +23,9 @@ pub const GROUPS_MAX: usize = 10_000;
 /// Matches remembered in one window of one group. Beyond it the oldest is dropped, so larger counts cannot be reached.
 pub const SAMPLES_MAX: usize = 5_000;
 
+/// Samples of a group that are looked through to count the different ones, rather than tallied. Most groups have one.
+const LOOKED_THROUGH_MAX: usize = 8;
+
 /// Events that a finding names as evidence; the newest are named.
 const EVIDENCE_MAX: usize = 20;
 
@@ -55,16 +58,16 @@ struct Sample {
 struct Group {
     /// In the order of their times. Many groups have one.
     samples: VecDeque<Sample>,
-    /// How many samples there are of each value or rule, where the different ones are counted.
-    tally: HashMap<u64, u32>,
+    /// How many samples there are of each value or rule, where the different ones of many are counted.
+    tally: Option<HashMap<u64, u32>>,
     touched: Micros,
     /// What the last match was about, kept where the finding is made later than the match.
-    subject: Option<Subject>,
+    subject: Option<Box<Subject>>,
 }
 
 impl Default for Group {
     fn default() -> Self {
-        Self { samples: VecDeque::with_capacity(1), tally: HashMap::new(), touched: 0, subject: None }
+        Self { samples: VecDeque::with_capacity(1), tally: None, touched: 0, subject: None }
     }
 }
 
@@ -72,25 +75,46 @@ impl Group {
     /// Adds a match, and drops those that are older than the window.
     fn add(&mut self, sample: Sample, oldest: Micros, kind: CorrelationKind) {
         self.touched = self.touched.max(sample.time);
-        if let Some(key) = tallied(kind, &sample) {
-            *self.tally.entry(key).or_default() += 1;
+        if let (Some(tally), Some(key)) = (&mut self.tally, tallied(kind, &sample)) {
+            *tally.entry(key).or_default() += 1;
         }
         let later = self.samples.iter().rev().take_while(|other| other.time > sample.time).count();
         self.samples.insert(self.samples.len() - later, sample);
         while self.samples.front().is_some_and(|first| first.time < oldest) || self.samples.len() > SAMPLES_MAX {
             self.drop_first(kind);
         }
+        if self.tally.is_none() && self.samples.len() > LOOKED_THROUGH_MAX {
+            self.tally = Some(tally_of(&self.samples, kind));
+        }
+    }
+
+    /// How many different values or rules the samples are of.
+    fn different(&self, kind: CorrelationKind) -> usize {
+        let key = |sample: &Sample| tallied(kind, sample);
+        match &self.tally {
+            Some(tally) => tally.len(),
+            None => (0..self.samples.len())
+                .filter(|at| self.samples.range(..at).all(|before| key(before) != key(&self.samples[*at])))
+                .count(),
+        }
     }
 
     fn drop_first(&mut self, kind: CorrelationKind) {
         let Some(key) = self.samples.pop_front().and_then(|sample| tallied(kind, &sample)) else { return };
-        if let Entry::Occupied(mut count) = self.tally.entry(key) {
+        let Some(tally) = &mut self.tally else { return };
+        if let Entry::Occupied(mut count) = tally.entry(key) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
             }
         }
     }
+}
+
+fn tally_of(samples: &VecDeque<Sample>, kind: CorrelationKind) -> HashMap<u64, u32> {
+    let mut tally = HashMap::new();
+    samples.iter().filter_map(|sample| tallied(kind, sample)).for_each(|key| *tally.entry(key).or_default() += 1);
+    tally
 }
 
 /// What of a sample is counted once however often it comes.
@@ -123,7 +147,7 @@ pub(crate) struct Fired {
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) number: f64,
     /// What the last match was about; `None` if that is the event at hand.
-    pub(crate) subject: Option<Subject>,
+    pub(crate) subject: Option<Box<Subject>>,
 }
 
 impl Window {
@@ -169,7 +193,7 @@ impl Window {
             if self.from_below {
                 fired.extend(self.judge(key));
             } else {
-                group.subject = Some(Subject::of(moment.observed));
+                group.subject = Some(Box::new(Subject::of(moment.observed)));
             }
         }
         self.forget();
@@ -219,9 +243,11 @@ impl Window {
         let numbers = || samples.iter().filter_map(|sample| sample.number);
         match self.kind {
             CorrelationKind::EventCount => Some(samples.len() as f64),
-            CorrelationKind::ValueCount | CorrelationKind::Temporal => Some(group.tally.len() as f64),
+            CorrelationKind::ValueCount | CorrelationKind::Temporal => Some(group.different(self.kind) as f64),
             // Only all of them in order are looked for, unless bounds are given.
-            CorrelationKind::TemporalOrdered if self.bounds.0.is_empty() && group.tally.len() < self.rules => None,
+            CorrelationKind::TemporalOrdered if self.bounds.0.is_empty() && group.different(self.kind) < self.rules => {
+                None
+            }
             CorrelationKind::TemporalOrdered => Some(longest_chain(samples, self.rules) as f64),
             CorrelationKind::ValueSum => Some(numbers().sum()),
             CorrelationKind::ValueAvg => {

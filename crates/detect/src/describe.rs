@@ -79,16 +79,18 @@ impl Subject {
     }
 
     /// The finding of `author` about this action.
-    pub(crate) fn finding(&self, author: &Author, events: Vec<Evidence>, why: Arc<[Because]>) -> Finding {
+    pub(crate) fn finding(self, author: &Author, events: Vec<Evidence>, why: Arc<[Because]>) -> Finding {
+        let untemplated = author.story.is_empty().then(|| self.untemplated_story(author));
+        let fingerprint = finding::fingerprint(&[&author.rule.id, &self.cluster, &self.who, &self.what]);
         let mut finding = Finding {
             time: self.time,
-            cluster: self.cluster.clone(),
+            cluster: self.cluster,
             rule: Arc::clone(&author.rule),
             severity: author.severity,
             confidence: author.confidence,
             techniques: Arc::clone(&author.techniques),
-            actor: self.actor.clone(),
-            verb: self.verb.clone(),
+            actor: self.actor,
+            verb: self.verb,
             outcome: self.outcome,
             code: self.code,
             events,
@@ -96,25 +98,17 @@ impl Subject {
             story: String::new(),
             false_positives: Arc::clone(&author.false_positives),
             containment: String::new(),
-            fingerprint: finding::fingerprint(&[&author.rule.id, &self.cluster, &self.who, &self.what]),
-            object: self.object.clone(),
+            fingerprint,
+            object: self.object,
         };
-        finding.story = self.story(author, &finding);
+        let told = untemplated.unwrap_or_else(|| finding.fill(&author.story));
+        finding.story = with_outcome(told, finding.outcome);
         finding.containment = finding.fill(&author.containment);
         finding
     }
 
-    fn story(&self, author: &Author, finding: &Finding) -> String {
-        let told = match author.story.as_str() {
-            "" => [&self.who, " ", &self.deed(), " ", &self.what, ": ", &author.rule.title].concat(),
-            template => finding.fill(template),
-        };
-        let aside = match self.outcome {
-            Outcome::Allowed => return told,
-            Outcome::Denied => " (refused)",
-            Outcome::Failed => " (failed)",
-        };
-        [told.trim_end_matches('.'), aside].concat()
+    fn untemplated_story(&self, author: &Author) -> String {
+        [&self.who, " ", &self.deed(), " ", &self.what, ": ", &author.rule.title].concat()
     }
 
     /// The verb as a reader tells it.
@@ -136,6 +130,15 @@ impl Subject {
             (other, _) => return Cow::Owned(format!("used {other} on")),
         })
     }
+}
+
+fn with_outcome(story: String, outcome: Outcome) -> String {
+    let aside = match outcome {
+        Outcome::Allowed => return story,
+        Outcome::Denied => " (refused)",
+        Outcome::Failed => " (failed)",
+    };
+    [story.trim_end_matches('.'), aside].concat()
 }
 
 pub(crate) fn shortened(value: &str) -> Cow<'_, str> {

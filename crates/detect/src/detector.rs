@@ -5,7 +5,7 @@ use std::sync::Arc;
 use audit::{Event, Micros};
 use finding::{Because, Finding};
 use hashbrown::HashMap;
-use rule::{Emission, Match, Matcher, RuleSet};
+use rule::{Emission, Likeness, Match, Matcher, RuleSet};
 
 use crate::correlation::{Fired, Trace, Window};
 use crate::describe::{Author, Subject};
@@ -13,7 +13,7 @@ use crate::feeds::{Feed, Feeds};
 use crate::first_seen::Memory;
 use crate::reasons::Reasons;
 use crate::request::Requests;
-use crate::values::Values;
+use crate::values::{Values, is_same};
 
 /// Characters of an audit id that are kept.
 const AUDIT_ID_CHARS_MAX: usize = 128;
@@ -51,6 +51,26 @@ impl<'o> Moment<'o> {
     }
 }
 
+/// When the log of each cluster begins.
+#[derive(Debug, Default)]
+struct Beginnings {
+    first_times: HashMap<String, Micros>,
+    /// The cluster of the event at hand, once there is one, and when it begins.
+    cluster: Option<String>,
+    at_hand: Micros,
+}
+
+impl Beginnings {
+    /// The next event is at hand.
+    fn meet(&mut self, observed: &Observed<'_>) {
+        if !self.cluster.as_deref().is_some_and(|cluster| is_same(cluster, observed.cluster)) {
+            let cluster = observed.cluster.to_owned();
+            self.at_hand = *self.first_times.entry(cluster.clone()).or_insert_with(|| observed.time());
+            self.cluster = Some(cluster);
+        }
+    }
+}
+
 /// Runs a rule set with its correlations and first-seen memories over a log.
 #[derive(Debug)]
 pub struct Detector {
@@ -58,8 +78,7 @@ pub struct Detector {
     matcher: Matcher,
     matches: Vec<Match>,
     requests: Requests,
-    /// First event time of each cluster.
-    started: HashMap<String, Micros>,
+    beginnings: Beginnings,
     values: Values,
     /// By rule, its first-seen memory if it has one.
     memories: Vec<Option<Memory>>,
@@ -88,7 +107,7 @@ impl Detector {
             matcher: Matcher::new(Arc::clone(&set)),
             matches: Vec::new(),
             requests: Requests::default(),
-            started: HashMap::new(),
+            beginnings: Beginnings::default(),
             values,
             memories,
             any_waits: windows.iter().any(|window| !window.closes_by_itself()),
@@ -109,9 +128,7 @@ impl Detector {
 
     /// Takes the next event of the log and appends what it makes known.
     pub fn observe(&mut self, observed: &Observed<'_>, out: &mut Vec<Finding>) {
-        if !self.started.contains_key(observed.cluster) {
-            self.started.insert(observed.cluster.to_owned(), observed.time());
-        }
+        self.beginnings.meet(observed);
         let mut matches = std::mem::take(&mut self.matches);
         self.matcher.matches(observed.event, &mut matches);
         if !self.requests.is_first_look(observed.cluster, observed.event) {
@@ -136,22 +153,30 @@ impl Detector {
     fn judge(&mut self, matches: &mut Vec<Match>, moment: &Moment<'_>, out: &mut Vec<Finding>) {
         let likeness = self.matcher.likeness();
         self.values.begin(moment.observed.cluster, likeness);
-        matches.retain(|found| self.is_news(found, moment));
-        let told = |found: &&Match| self.set.emission(found.rule) == Emission::Finding;
-        let mut subject = None;
-        for found in matches.iter().filter(told) {
-            let subject = subject.get_or_insert_with(|| Subject::of(moment.observed));
-            let why = self.reasons.why(&self.set, found.rule, &likeness, moment.observed.event);
-            out.push(subject.finding(&self.rules[found.rule.0 as usize], vec![trace(moment.observed).evidence()], why));
-        }
+        matches.retain(|found| match &mut self.memories[found.rule.0 as usize] {
+            // A first-seen rule tells what it has not seen before.
+            Some(memory) => memory.is_new(moment, self.beginnings.at_hand, &mut self.values),
+            None => true,
+        });
+        self.tell(matches, &likeness, moment, out);
         self.correlate(matches, moment, out);
     }
 
-    /// Whether a first-seen rule has not seen this combination before; true for other rules.
-    fn is_news(&mut self, found: &Match, moment: &Moment<'_>) -> bool {
-        let Some(memory) = &mut self.memories[found.rule.0 as usize] else { return true };
-        let started = self.started.get(moment.observed.cluster).copied().unwrap_or(moment.time);
-        memory.is_new(moment, started, &mut self.values)
+    /// The findings of the matches of an event.
+    fn tell(&mut self, matches: &[Match], likeness: &Likeness, moment: &Moment<'_>, out: &mut Vec<Finding>) {
+        let Self { set, reasons, rules, .. } = self;
+        let mut subject = None;
+        let mut told = matches.iter().filter(|found| set.emission(found.rule) == Emission::Finding).peekable();
+        while let Some(found) = told.next() {
+            let this = subject.take().unwrap_or_else(|| Subject::of(moment.observed));
+            let why = reasons.why(set, found.rule, likeness, moment.observed.event);
+            let events = vec![trace(moment.observed).evidence()];
+            // The last finding need not copy what they share.
+            if told.peek().is_some() {
+                subject = Some(this.clone());
+            }
+            out.push(this.finding(&rules[found.rule.0 as usize], events, why));
+        }
     }
 
     fn correlate(&mut self, matches: &[Match], moment: &Moment<'_>, out: &mut Vec<Finding>) {
@@ -188,7 +213,7 @@ impl Detector {
             return None;
         }
         let correlation = &self.set.correlations()[at];
-        let subject = fired.subject.or_else(|| observed.map(Subject::of))?;
+        let subject = fired.subject.or_else(|| observed.map(|observed| Box::new(Subject::of(observed))))?;
         let why = Because {
             field: correlation.kind.name().into(),
             condition: words(correlation).into(),

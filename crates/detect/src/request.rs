@@ -50,17 +50,23 @@ impl Requests {
     }
 }
 
+/// Names are compared as written: the API server escapes none of these.
 fn is_long_running(event: &Event<'_>) -> bool {
-    let subresource = event.object_ref.and_then(|object| object.subresource);
-    event.verb.is_some_and(|verb| verb.is_text("watch") || verb.is_text("proxy"))
-        || subresource.is_some_and(|subresource| LONG_RUNNING.iter().any(|name| subresource.is_text(name)))
-        || event.request_uri.and_then(Json::inner).is_some_and(|uri| uri.starts_with(b"/debug/pprof/"))
+    let subresource = written(event.object_ref.and_then(|object| object.subresource));
+    matches!(written(event.verb), Some(b"watch" | b"proxy"))
+        || subresource.is_some_and(|subresource| LONG_RUNNING.iter().any(|name| name.as_bytes() == subresource))
+        || written(event.request_uri).is_some_and(|uri| uri.starts_with(b"/debug/pprof/"))
 }
 
-/// The audit id is chosen by the client, so user and URI tell apart who reuses one.
+fn written(value: Option<Json<'_>>) -> Option<&[u8]> {
+    value.and_then(Json::inner)
+}
+
+/// The audit id is chosen by the client, so user and URI tell apart who reuses one. They are taken as written.
 fn key(cluster: &str, event: &Event<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (cluster, event.audit_id(), event.username(), event.request_uri()).hash(&mut hasher);
+    let [id, user, uri] = [event.audit_id, event.user.username, event.request_uri].map(|part| part.map(Json::bytes));
+    (cluster, id, user, uri).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -7,8 +7,8 @@ use audit::Event;
 use hashbrown::HashMap;
 use rule::{FieldPath, Likeness};
 
-/// Hashes of values that are remembered beyond one event. Beyond it all are forgotten, and worked out as they come.
-const REMEMBERED_MAX: usize = 65_536;
+/// Hashes of values that are remembered beyond one event, each in a place of its own that the next takes over.
+const REMEMBERED: usize = 8_192;
 
 /// A field that something remembers values of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,14 @@ pub(crate) struct Values {
     /// The cluster, with its hash.
     cluster: (String, u64),
     likeness: Likeness,
-    /// By field, and by the number that stands for its values.
-    remembered: HashMap<(usize, NonZeroU64), u64>,
+    remembered: Vec<Remembered>,
+}
+
+/// The hash of the values of a field for which a number stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Remembered {
+    of: Option<(usize, NonZeroU64)>,
+    hash: u64,
 }
 
 impl Values {
@@ -47,12 +53,10 @@ impl Values {
     pub(crate) fn begin(&mut self, cluster: &str, likeness: Likeness) {
         self.now += 1;
         self.likeness = likeness;
-        if self.cluster.0 != cluster || self.now == 1 {
+        if self.now == 1 || !is_same(&self.cluster.0, cluster) {
             self.cluster = (cluster.to_owned(), hash_of_text(cluster));
         }
-        if self.remembered.len() > REMEMBERED_MAX {
-            self.remembered.clear();
-        }
+        self.remembered.resize(REMEMBERED, Remembered::default());
     }
 
     /// What tells apart the values of `fields` in `event`, which is at hand.
@@ -72,12 +76,29 @@ impl Values {
         }
         let path = &self.fields[field.0];
         let hash = match self.likeness.of_field(path) {
-            Some(number) => *self.remembered.entry((field.0, number)).or_insert_with(|| hash_of(path, event)),
+            Some(number) => {
+                let place = &mut self.remembered[place_of(field, number)];
+                if place.of != Some((field.0, number)) {
+                    *place = Remembered { of: Some((field.0, number)), hash: hash_of(path, event) };
+                }
+                place.hash
+            }
             None => hash_of(path, event),
         };
         self.hashes[field.0] = (self.now, hash);
         hash
     }
+}
+
+/// Whether two texts are the same. Most logs name no cluster, and comparing nothing with nothing takes the processor
+/// long: an empty text may lie anywhere, and what is nowhere in memory is looked for all the same.
+pub(crate) fn is_same(text: &str, other: &str) -> bool {
+    text.len() == other.len() && (text.is_empty() || text == other)
+}
+
+/// Numbers are given out one after the other, so that neighbours and fields have places of their own.
+fn place_of(field: FieldId, number: NonZeroU64) -> usize {
+    (number.get() as usize).wrapping_add(field.0.wrapping_mul(REMEMBERED / 16 + 1)) % REMEMBERED
 }
 
 fn hash_of_text(text: &str) -> u64 {
