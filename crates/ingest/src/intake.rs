@@ -167,7 +167,7 @@ impl Intake {
 
     /// Bytes of memory that are held now.
     pub fn held(&self) -> usize {
-        self.unfinished.len() + self.batch.bytes()
+        self.unfinished.len() + self.batch.memory()
     }
 
     /// Bytes of the item that is not complete yet.

@@ -279,7 +279,7 @@ impl Submission<'_> {
 
     async fn submit(&mut self, batch: Batch) -> Result<(), Problem> {
         self.wait().await?;
-        let bytes = batch.bytes();
+        let bytes = batch.memory();
         let ticket = self.webhook.appender.submit(batch)?;
         self.waiting = Some((ticket, bytes));
         Ok(())

@@ -124,6 +124,11 @@ impl Batch {
         self.records.len()
     }
 
+    /// Bytes of memory that the entries take with their notes.
+    pub fn memory(&self) -> usize {
+        self.records.len() + self.notes.len() + self.items.len() * size_of::<Item>()
+    }
+
     /// Forgets the entries and keeps the memory.
     pub fn clear(&mut self) {
         self.records.clear();

@@ -29,12 +29,12 @@ impl Recent {
     /// Keeps a batch of which every entry was committed, the first one at `first`.
     pub(crate) fn push(&self, first: u64, batch: &Arc<Batch>) {
         let mut kept = self.kept.write();
-        kept.bytes += batch.bytes();
+        kept.bytes += batch.memory();
         kept.batches.push_back((first, batch.clone()));
         while kept.bytes > self.bytes_max
             && let Some((_, oldest)) = kept.batches.pop_front()
         {
-            kept.bytes -= oldest.bytes();
+            kept.bytes -= oldest.memory();
             kept.spare = Arc::into_inner(oldest);
         }
     }
@@ -52,11 +52,11 @@ impl Recent {
         (index < first + batch.len() as u64).then(|| (*first, batch.clone()))
     }
 
-    /// Bytes of the batches that end behind a place.
+    /// Bytes of memory of the batches that end behind a place.
     pub(crate) fn bytes_from(&self, index: u64) -> usize {
         let kept = self.kept.read();
         let behind = kept.batches.iter().rev().take_while(|(first, batch)| first + batch.len() as u64 > index);
-        behind.map(|(_, batch)| batch.bytes()).sum()
+        behind.map(|(_, batch)| batch.memory()).sum()
     }
 }
 
@@ -73,19 +73,19 @@ mod tests {
 
     #[test]
     fn the_newest_are_found_and_the_oldest_go() {
-        let recent = Recent::new(80);
+        let [two, one, long] = [&["abc", "def"][..], &["ghi"], &["a longer one, so that another must go"]].map(batch);
+        let recent = Recent::new(two.memory() + long.memory() - 1);
         let first_of = |index| recent.batch_of(index).map(|(first, _)| first);
-        recent.push(10, &batch(&["abc", "def"])); // 26 bytes
-        recent.push(13, &batch(&["ghi"])); // a duplicate stands at 12
+        let (of_one, of_both) = (one.memory(), one.memory() + two.memory());
+        recent.push(10, &two);
+        recent.push(13, &one); // a duplicate stands at 12
         assert_eq!([9, 10, 11, 12, 13, 14].map(first_of), [None, Some(10), Some(10), None, Some(13), None]);
-        assert_eq!([10, 12, 13, 14].map(|index| recent.bytes_from(index)), [39, 13, 13, 0]);
-        recent.push(14, &batch(&["a longer one, so that others must go"]));
+        assert_eq!([10, 12, 13, 14].map(|index| recent.bytes_from(index)), [of_both, of_one, of_one, 0]);
+        drop(two);
+        recent.push(14, &long);
         assert_eq!([11, 13, 14].map(first_of), [None, Some(13), Some(14)]);
         assert_eq!(recent.take_spare().map(|batch| batch.len()), Some(2));
-        recent.push(
-            15,
-            &batch(&["one that is longer by itself than all that may be kept, however much is let go for it"]),
-        );
-        assert_eq!(first_of(15), None);
+        recent.push(15, &batch(&["longer than all that may be kept".repeat(9).as_str()]));
+        assert_eq!([14, 15].map(first_of), [None, None]);
     }
 }
