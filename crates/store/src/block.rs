@@ -121,6 +121,10 @@ pub(crate) fn concat_values<'a>(column: Column, parts: impl Iterator<Item = &'a 
             let mut all = Vec::with_capacity(rows);
             for part in parts {
                 let Values::Coded { codes, dictionary } = part else { continue };
+                if dictionary.len() == 1 {
+                    all.resize(all.len() + codes.len(), ABSENT);
+                    continue;
+                }
                 let mut new_codes = vec![ABSENT];
                 new_codes.extend(dictionary.values().map(|value| interner.intern(value)));
                 all.extend(codes.iter().map(|code| new_codes[*code as usize]));

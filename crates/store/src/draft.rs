@@ -123,6 +123,23 @@ impl Default for BlockBuilder {
 }
 
 impl BlockBuilder {
+    /// With room for about as much as `before` has.
+    pub(crate) fn after(before: &Block) -> Self {
+        let mut builder = Self::default();
+        for column in Column::all() {
+            match before.values(column) {
+                Values::Integers(values) => builder.integers[column as usize].reserve(values.len()),
+                Values::Uuids(values) => builder.uuids.reserve(values.len()),
+                Values::Coded { dictionary, .. } if dictionary.len() == 1 => {}
+                Values::Coded { codes, .. } => builder.coded[column as usize].codes.reserve(codes.len()),
+                Values::Bytes(strings) => {
+                    builder.wide[wide(column)] = Strings::with_capacity(strings.len(), strings.bytes());
+                }
+            }
+        }
+        builder
+    }
+
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
@@ -198,17 +215,25 @@ impl BlockBuilder {
     }
 
     /// Whether a value of the draft is put back as it is `written`.
+    #[inline]
     fn gives(&self, draft: &Draft<'_>, cut: &Cut, written: &[u8]) -> bool {
+        let (at, column) = (cut.column as usize, &self.coded[cut.column as usize]);
+        if draft.coded >> at & 1 == 0 {
+            return self.gives_other(draft, cut, written);
+        }
+        match cut.mark {
+            VERBATIM => column.interner.dictionary().get(draft.codes[at]).is_some_and(|value| same(value, written)),
+            _ => column.knows(written, draft.codes[at]) || self.gives_other(draft, cut, written),
+        }
+    }
+
+    fn gives_other(&self, draft: &Draft<'_>, cut: &Cut, written: &[u8]) -> bool {
         let row = DraftRow { builder: self, draft };
-        match (cut.column, cut.column.kind()) {
-            (Column::Time | Column::LatencyUs, _) => self.minute.gives(residual::time_of(cut.column, &row), written),
+        match cut.column {
+            Column::Time | Column::LatencyUs => self.minute.gives(residual::time_of(cut.column, &row), written),
             // Wide values are still where they were found.
-            (column, Kind::Body | Kind::Blob) => std::ptr::eq(draft.bytes[wide(column)], written),
-            (column, Kind::Text | Kind::Json | Kind::Binary) if cut.mark == VERBATIM => {
-                same(row.bytes(column), written)
-            }
-            (column, Kind::Text) if self.coded[column as usize].knows(written, draft.codes[column as usize]) => true,
-            (column, _) => {
+            column if column.kind().is_bytes() => std::ptr::eq(draft.bytes[wide(column)], written),
+            column => {
                 let mut comparison = Comparison::with(written);
                 residual::put_value(cut.mark, column, &row, &mut comparison);
                 comparison.is_equal()

@@ -77,7 +77,9 @@ impl Head {
 
     fn close_block(&mut self) {
         if self.open.rows() > 0 {
-            self.closed.push(Arc::new(std::mem::take(&mut self.open).finish()));
+            let block = std::mem::take(&mut self.open).finish();
+            self.open = BlockBuilder::after(&block);
+            self.closed.push(Arc::new(block));
             self.open_bytes = 0;
             self.copy = None;
         }

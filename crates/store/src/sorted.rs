@@ -53,12 +53,13 @@ impl Sorted {
     }
 
     /// The value of a row in a column that is held row by row as bytes.
+    #[inline]
     pub(crate) fn bytes(&self, column: Column, row: u32) -> &[u8] {
         let row = row as usize;
-        let at = self.ends.partition_point(|end| *end <= row);
+        let at = self.ends.iter().take_while(|end| **end <= row).count();
         let before = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         match self.blocks[at].values(column) {
-            Values::Bytes(strings) => strings.get(row - before),
+            Values::Bytes(strings) if strings.bytes() > 0 => strings.get(row - before),
             _ => &[],
         }
     }
