@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use rule::{Correlation, CorrelationKind, Order};
 
+use crate::actors::Known;
 use crate::describe::Subject;
 use crate::detector::Moment;
 use crate::values::{FieldId, Values};
@@ -193,7 +194,7 @@ impl Window {
             if self.from_below {
                 fired.extend(self.judge(key));
             } else {
-                group.subject = Some(Box::new(Subject::of(moment.observed)));
+                group.subject = Some(Box::new(Subject::of(moment.observed, Known::of(moment.observed.event))));
             }
         }
         self.forget();

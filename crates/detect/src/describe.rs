@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use audit::{Event, Micros};
-use finding::{Actor, Because, Confidence, Evidence, Finding, Object, Outcome, RuleRef, ServiceAccount, Severity};
+use finding::{Actor, Because, Confidence, Evidence, Finding, Object, Outcome, RuleRef, Severity};
 use jiff::Timestamp;
 use rule::Meta;
 
+use crate::actors::Known;
 use crate::detector::Observed;
 
 /// Characters of a value that a finding quotes.
@@ -18,9 +19,9 @@ const QUOTED_CHARS_MAX: usize = 200;
 pub(crate) struct Subject {
     time: Timestamp,
     cluster: String,
-    actor: Actor,
+    actor: Arc<Actor>,
     /// The actor as a reader names it.
-    who: String,
+    who: Arc<str>,
     verb: String,
     object: Object,
     /// The object as a reader names it.
@@ -62,13 +63,14 @@ impl Author {
 }
 
 impl Subject {
-    pub(crate) fn of(observed: &Observed<'_>) -> Self {
+    /// What `observed` did, whose actor is known.
+    pub(crate) fn of(observed: &Observed<'_>, Known { actor, label }: Known) -> Self {
         let event = observed.event;
-        let (actor, object) = (actor(event), object(event));
+        let object = object(event);
         Self {
             time: timestamp(observed.time()),
             cluster: observed.cluster.to_owned(),
-            who: actor.label(),
+            who: label,
             actor,
             verb: event.verb().into_owned(),
             what: object.to_string(),
@@ -155,19 +157,6 @@ pub(crate) fn timestamp(time: Micros) -> Timestamp {
     Timestamp::from_microsecond(time).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn actor(event: &Event<'_>) -> Actor {
-    let user = event.username().into_owned();
-    let service_account = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
-    Actor {
-        service_account: service_account
-            .map(|(namespace, name)| ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() }),
-        acting_as: event.impersonated_user.and_then(|other| other.username?.text()).map(Cow::into_owned),
-        ips: event.source_ips().map(Cow::into_owned).collect(),
-        agent: shortened(&event.user_agent()).into_owned(),
-        user,
-    }
-}
-
 fn object(event: &Event<'_>) -> Object {
     if event.object_ref.is_none() {
         let uri = event.request_uri();
@@ -203,7 +192,7 @@ mod tests {
 
     fn subject(text: &str) -> Subject {
         let event = Event::parse(text.as_bytes()).unwrap();
-        Subject::of(&Observed { index: 7, cluster: "prod", received: 0, event: &event })
+        Subject::of(&Observed { index: 7, cluster: "prod", received: 0, event: &event }, Known::of(&event))
     }
 
     #[test]

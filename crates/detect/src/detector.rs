@@ -7,6 +7,7 @@ use finding::{Because, Finding};
 use hashbrown::HashMap;
 use rule::{Emission, Likeness, Match, Matcher, RuleSet};
 
+use crate::actors::{Actors, Known};
 use crate::correlation::{Fired, Trace, Window};
 use crate::describe::{Author, Subject};
 use crate::feeds::{Feed, Feeds};
@@ -92,6 +93,7 @@ pub struct Detector {
     rules: Vec<Author>,
     correlations: Vec<Author>,
     reasons: Reasons,
+    actors: Actors,
 }
 
 impl Detector {
@@ -117,6 +119,7 @@ impl Detector {
             rules: set.rules().iter().map(|rule| Author::of(&rule.meta)).collect(),
             correlations: set.correlations().iter().map(|correlation| Author::of(&correlation.meta)).collect(),
             reasons: Reasons::default(),
+            actors: Actors::default(),
             set,
         }
     }
@@ -164,11 +167,13 @@ impl Detector {
 
     /// The findings of the matches of an event.
     fn tell(&mut self, matches: &[Match], likeness: &Likeness, moment: &Moment<'_>, out: &mut Vec<Finding>) {
-        let Self { set, reasons, rules, .. } = self;
+        let Self { set, reasons, rules, actors, .. } = self;
         let mut subject = None;
         let mut told = matches.iter().filter(|found| set.emission(found.rule) == Emission::Finding).peekable();
         while let Some(found) = told.next() {
-            let this = subject.take().unwrap_or_else(|| Subject::of(moment.observed));
+            let this = subject
+                .take()
+                .unwrap_or_else(|| Subject::of(moment.observed, actors.of(moment.observed.event, likeness)));
             let why = reasons.why(set, found.rule, likeness, moment.observed.event);
             let events = vec![trace(moment.observed).evidence()];
             // The last finding need not copy what they share.
@@ -213,7 +218,9 @@ impl Detector {
             return None;
         }
         let correlation = &self.set.correlations()[at];
-        let subject = fired.subject.or_else(|| observed.map(|observed| Box::new(Subject::of(observed))))?;
+        let subject = fired
+            .subject
+            .or_else(|| observed.map(|observed| Box::new(Subject::of(observed, Known::of(observed.event)))))?;
         let why = Because {
             field: correlation.kind.name().into(),
             condition: words(correlation).into(),

@@ -6,6 +6,7 @@
 //!
 //! Does not know sockets, files, or where events are kept.
 
+mod actors;
 mod correlation;
 mod describe;
 mod detector;

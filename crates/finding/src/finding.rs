@@ -155,8 +155,8 @@ pub struct Finding {
     pub confidence: Confidence,
     /// ATT&CK techniques.
     pub techniques: Arc<[String]>,
-    /// Who.
-    pub actor: Actor,
+    /// Who. Findings about one actor share it.
+    pub actor: Arc<Actor>,
     /// The verb of the request.
     pub verb: String,
     /// To what.

@@ -206,7 +206,7 @@ mod tests {
             severity: Severity::High,
             confidence: Confidence::Low,
             techniques: Arc::new([]),
-            actor: Actor { user: "alice".to_owned(), ips: vec!["10.0.0.1".to_owned()], ..Actor::default() },
+            actor: Arc::new(Actor { user: "alice".to_owned(), ips: vec!["10.0.0.1".to_owned()], ..Actor::default() }),
             verb: "get".to_owned(),
             object: Object::default(),
             outcome: Outcome::Denied,
@@ -239,8 +239,9 @@ mod tests {
         finding.cluster = text("prod");
         Arc::make_mut(&mut finding.rule).description = text("d");
         finding.techniques = Arc::new([text("T1"), text("T2")]);
-        finding.actor.acting_as = Some(text("bob"));
-        finding.actor.service_account = Some(ServiceAccount { namespace: text("n"), name: text("a") });
+        let actor = Arc::make_mut(&mut finding.actor);
+        actor.acting_as = Some(text("bob"));
+        actor.service_account = Some(ServiceAccount { namespace: text("n"), name: text("a") });
         finding.object = Object {
             api_group: text("g"),
             resource: text("r"),

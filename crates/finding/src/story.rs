@@ -342,7 +342,7 @@ mod tests {
             severity,
             confidence: Confidence::High,
             techniques: Arc::new(["T1609".to_owned()]),
-            actor: Actor { user: user.to_owned(), ips: vec!["192.0.2.1".to_owned()], ..Actor::default() },
+            actor: Arc::new(Actor { user: user.to_owned(), ips: vec!["192.0.2.1".to_owned()], ..Actor::default() }),
             verb: "get".to_owned(),
             object: Object {
                 resource: "pods".to_owned(),
