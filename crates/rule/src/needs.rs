@@ -65,7 +65,7 @@ fn least_level(condition: &Condition) -> Level {
 
 fn level_of(part: Part) -> Level {
     match part {
-        Part::Metadata | Part::Identity | Part::ResponseStatus => Level::Metadata,
+        Part::Metadata | Part::Identity | Part::Query | Part::ResponseStatus | Part::Reason => Level::Metadata,
         Part::Request => Level::Request,
         Part::Response => Level::RequestResponse,
     }

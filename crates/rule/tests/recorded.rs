@@ -64,6 +64,35 @@ fn of_an_identity_google_logs_the_name_alone() {
     }
 }
 
+/// Whether an event has what a test asks for.
+type Recorded = dyn Fn(&Event<'_>) -> bool;
+
+#[test]
+fn google_logs_neither_the_query_nor_the_reason() {
+    let events: Vec<String> =
+        samples().into_iter().filter(|(format, _)| *format == Format::Gke).map(|(_, e)| e).collect();
+    let has_query = |event: &Event<'_>| event.request_uri().contains('?');
+    let succeeds = |event: &Event<'_>| event.code().is_some_and(|code| code < 400);
+    let rows: [(&str, &Recorded); 3] = [
+        ("kw.uri.param.fieldValidation|exists: true", &has_query),
+        ("kw.exec.command|contains: bash", &has_query),
+        ("responseStatus.reason: Forbidden", &succeeds),
+    ];
+    for (selection, is_recorded) in rows {
+        let (plain, negated) = (Arc::new(rule(selection, "s")), Arc::new(rule(selection, "not s")));
+        for text in &events {
+            let event = Event::parse(text.as_bytes()).unwrap();
+            let absent = event.username().is_empty() || is_recorded(&event);
+            assert!(!matches(&plain, &event), "{selection}\n{text}");
+            assert_eq!(matches(&negated, &event), absent, "{selection}\n{text}");
+        }
+    }
+    let log_in =
+        r#"{"auditID":"a","stage":"ResponseComplete","requestURI":"/x","user":{"username":"eve","groups":["g"]}}"#;
+    let event = Event::parse(log_in.as_bytes()).unwrap();
+    assert!(matches(&Arc::new(rule("kw.uri.param.x|exists: true", "not s")), &event));
+}
+
 #[test]
 fn what_the_api_server_leaves_out_is_absent() {
     let event = |user: &str| format!(r#"{{"auditID":"a","level":"Metadata","verb":"get","user":{user}}}"#);

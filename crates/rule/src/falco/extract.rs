@@ -80,7 +80,8 @@ impl Ka {
         match self.extract {
             Extract::Path(keys) => Part::of_path(&keys.join(".")),
             Extract::TargetPod => Part::Response,
-            Extract::Annotation(_) | Extract::UriParameter | Extract::True => Part::Metadata,
+            Extract::UriParameter => Part::Query,
+            Extract::Annotation(_) | Extract::True => Part::Metadata,
             _ => Part::Request,
         }
     }

@@ -93,6 +93,7 @@ impl Derived {
             Self::Outcome => Part::ResponseStatus,
             Self::CsrSubject | Self::RbacPairs => Part::Request,
             Self::SystemComponent => Part::Identity,
+            Self::ExecCommand | Self::UriParam(_) => Part::Query,
             _ => Part::Metadata,
         }
     }

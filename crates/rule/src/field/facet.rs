@@ -94,7 +94,10 @@ impl Facet {
             Self::Action => write_action(event, key),
             Self::Namespace => write(event.object_ref.and_then(|object| object.namespace), key),
             Self::Address => write(event.source_ips, key),
-            Self::Uri => write(event.request_uri, key),
+            Self::Uri => {
+                key.push(is_hidden(event, Part::Query).into());
+                write(event.request_uri, key);
+            }
             Self::Credential => {
                 key.push(is_hidden(event, Part::Identity).into());
                 write(event.user.extra, key);
@@ -130,6 +133,7 @@ fn write_subject(event: &Event<'_>, key: &mut Vec<u8>) {
 fn write_action(event: &Event<'_>, key: &mut Vec<u8>) {
     let flags = [event.user.username.is_none(), event.object_ref.is_some(), event.response_status.is_some()];
     key.extend(flags.map(u8::from));
+    key.push(is_hidden(event, Part::Reason).into());
     // Its first letter tells the forms apart.
     key.extend(audit_id_form(event).bytes().next());
     key.push(0);

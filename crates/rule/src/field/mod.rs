@@ -57,8 +57,12 @@ pub enum Part {
     /// Of an identity all but its name: groups, `uid`, `extra`, and impersonation. What travels through a cloud's own log
     /// (GKE) or a flattened index keeps the name alone.
     Identity,
+    /// The query of the request URI. A cloud's own log (GKE) names the object instead of the URI.
+    Query,
     /// `responseStatus`: not before the response.
     ResponseStatus,
+    /// `responseStatus.reason`, which a request that succeeds has none of. A cloud's own log (GKE) has a code alone.
+    Reason,
     /// `requestObject`: from level `Request`.
     Request,
     /// `responseObject`: only at level `RequestResponse`.
@@ -66,12 +70,16 @@ pub enum Part {
 }
 
 impl Part {
+    /// How many parts there are.
+    pub(crate) const COUNT: usize = Self::Response as usize + 1;
+
     /// The part that holds what `path`, from the top of the event, names.
     pub(crate) fn of_path(path: &str) -> Self {
         let mut keys = path.split('.');
         match (keys.next().unwrap_or_default(), keys.next()) {
             ("requestObject", _) => Self::Request,
             ("responseObject", _) => Self::Response,
+            ("responseStatus", Some("reason")) => Self::Reason,
             ("responseStatus", _) => Self::ResponseStatus,
             ("user", Some("groups" | "uid" | "extra")) => Self::Identity,
             ("impersonatedUser" | "authenticationMetadata", _) => Self::Identity,
@@ -225,7 +233,15 @@ pub fn is_hidden(event: &Event<'_>, part: Part) -> bool {
     match part {
         Part::Metadata => false,
         Part::Identity => identity::is_name_alone(event),
+        Part::Query => {
+            let uri = event.request_uri.and_then(Json::inner).unwrap_or_default();
+            identity::is_name_alone(event) && !uri.contains(&b'?')
+        }
         Part::ResponseStatus => event.response_status.is_none() && early(Stage::RequestReceived),
+        Part::Reason => {
+            is_hidden(event, Part::ResponseStatus)
+                || identity::is_name_alone(event) && event.code().is_none_or(|code| code >= 400)
+        }
         Part::Request => {
             event.request_object.is_none()
                 && has_request_body(&event.verb())

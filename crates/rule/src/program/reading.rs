@@ -68,7 +68,8 @@ impl Memory {
         let mut cells = recycled(std::mem::take(&mut self.cells));
         // Place 0 is no cell.
         cells.push(Cell { value: Held::Text(0, 0), next: 0 });
-        let mut reading = Reading { fields, event, patched: &patched, cells, memory: self, hidden: [None; 5] };
+        let mut reading =
+            Reading { fields, event, patched: &patched, cells, memory: self, hidden: [None; Part::COUNT] };
         let result = read(&mut reading);
         let cells = reading.cells;
         self.cells = recycled(cells);
@@ -90,7 +91,7 @@ pub(crate) struct Reading<'e, 'm> {
     patched: &'e [u8],
     cells: Vec<Cell<'e>>,
     memory: &'m mut Memory,
-    hidden: [Option<bool>; 5],
+    hidden: [Option<bool>; Part::COUNT],
 }
 
 /// Values of a field that are still to be taken.
