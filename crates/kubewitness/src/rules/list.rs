@@ -7,7 +7,7 @@ use finding::Language;
 use rule::Dictionary;
 use serde_json::json;
 
-use super::{Entry, Kind, compile, entries};
+use super::{Entry, Kind, Role, compile, entries};
 use crate::exit;
 use crate::rulesets::Choice;
 
@@ -21,6 +21,9 @@ pub(crate) struct List {
     /// Language of the table's titles: en, zh-Hant, zh-Hans
     #[arg(long, default_value_t, value_name = "LANGUAGE")]
     lang: Language,
+    /// Also list the parts of correlations, which make no findings of their own
+    #[arg(long)]
+    parts: bool,
     /// Only rules with this word in id, name, title, tactic or technique
     filter: Option<String>,
 }
@@ -40,6 +43,7 @@ impl List {
         if let Some(word) = &self.filter {
             shown.retain(|entry| matches(entry, &word.to_lowercase()));
         }
+        let parts = if self.parts { 0 } else { hide_parts(&mut shown) };
         let dictionary = Dictionary::of(self.lang.tag());
         if matches!(self.output, Output::Table | Output::Wide) {
             shown.iter_mut().for_each(|entry| entry.translate(dictionary.as_ref()));
@@ -50,9 +54,28 @@ impl List {
                 writeln!(out, "{}", serde_json::to_string_pretty(&shown.iter().map(object).collect::<Vec<_>>())?)?;
             }
             Output::Ndjson => shown.iter().try_for_each(|entry| writeln!(out, "{}", object(entry)))?,
-            Output::Table | Output::Wide => table(&mut out, &shown, self.output == Output::Wide)?,
+            Output::Table | Output::Wide => {
+                table(&mut out, &shown, self.output == Output::Wide)?;
+                writeln!(out, "\n{}", counted(&shown, parts))?;
+            }
         }
         Ok(exit::found(!shown.is_empty()))
+    }
+}
+
+/// Takes the parts of correlations out and says how many there were.
+fn hide_parts(shown: &mut Vec<Entry<'_>>) -> usize {
+    let before = shown.len();
+    shown.retain(|entry| entry.role == Role::Rule);
+    before - shown.len()
+}
+
+fn counted(shown: &[Entry<'_>], hidden: usize) -> String {
+    let rules = shown.iter().filter(|entry| entry.role == Role::Rule).count();
+    match (shown.len() - rules, hidden) {
+        (0, 0) => format!("{rules} rules"),
+        (parts, 0) => format!("{rules} rules, {parts} parts of correlations"),
+        (_, hidden) => format!("{rules} rules ({hidden} parts of correlations not shown; --parts lists them)"),
     }
 }
 
@@ -83,7 +106,7 @@ fn table(out: &mut impl std::io::Write, shown: &[Entry<'_>], wide: bool) -> std:
             entry.title
         )?;
     }
-    writeln!(out, "\n{} rules", shown.len())
+    Ok(())
 }
 
 fn object(entry: &Entry<'_>) -> serde_json::Value {
@@ -93,7 +116,11 @@ fn object(entry: &Entry<'_>) -> serde_json::Value {
         "title": entry.title,
         "level": entry.meta.level.name(),
         "source": entry.meta.origin.name(),
-        "kind": match entry.kind { Kind::Rule(_) => "rule", Kind::Correlation(_) => "correlation" },
+        "kind": match (entry.kind, entry.role) {
+            (_, Role::Part) => "part",
+            (Kind::Rule(_), _) => "rule",
+            (Kind::Correlation(_), _) => "correlation",
+        },
         "techniques": entry.meta.techniques,
         "tactics": entry.meta.tactics,
         "matrix": entry.meta.extension.matrix,

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use rule::{Dictionary, Meta, RuleSet, Source};
+use rule::{Dictionary, Emission, Meta, RuleRef, RuleSet, Source};
 
 use crate::rulesets::Choice;
 
@@ -60,11 +60,12 @@ struct Entry<'s> {
     title: &'s str,
     description: &'s str,
     kind: Kind<'s>,
+    role: Role,
 }
 
 impl<'s> Entry<'s> {
-    fn of(meta: &'s Meta, kind: Kind<'s>) -> Self {
-        Self { meta, title: &meta.title, description: &meta.description, kind }
+    fn of(meta: &'s Meta, kind: Kind<'s>, role: Role) -> Self {
+        Self { meta, title: &meta.title, description: &meta.description, kind, role }
     }
 
     /// Title and description in another language, if there is a translation.
@@ -81,10 +82,24 @@ enum Kind<'s> {
     Correlation(&'s rule::Correlation),
 }
 
+/// What an entry is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It makes findings.
+    Rule,
+    /// It only feeds correlations.
+    Part,
+}
+
 /// Rules and correlations, the gravest first, then by title.
 fn entries(set: &RuleSet) -> Vec<Entry<'_>> {
-    let rules = set.rules().iter().map(|rule| Entry::of(&rule.meta, Kind::Rule(rule)));
-    let correlations = set.correlations().iter().map(|of| Entry::of(&of.meta, Kind::Correlation(of)));
+    let role = |rule| match set.emission(rule) {
+        Emission::Finding => Role::Rule,
+        Emission::CorrelationOnly => Role::Part,
+    };
+    let rules = (0u32..).map(RuleRef).zip(set.rules());
+    let rules = rules.map(|(at, rule)| Entry::of(&rule.meta, Kind::Rule(rule), role(at)));
+    let correlations = set.correlations().iter().map(|of| Entry::of(&of.meta, Kind::Correlation(of), Role::Rule));
     let mut entries: Vec<_> = rules.chain(correlations).collect();
     entries.sort_by_key(|entry| (std::cmp::Reverse(entry.meta.level), entry.title));
     entries
