@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use audit::{Level, Stage};
 
 use crate::condition::{Case, Condition, Order, Pattern, Predicate, Sense, Test, Truth};
-use crate::field::{Field, Part};
-use crate::problem::{Fault, Problem, nearest};
+use crate::field::{Field, Part, Root, check_path};
+use crate::problem::{Fault, Place, Problem, nearest};
 use crate::rule::{Flavour, Rule};
 use crate::set::{Matching, RuleRef, RuleSet};
 
@@ -43,14 +43,14 @@ pub struct Difference {
 }
 
 impl RuleSet {
-    /// Rules that can never match, in whole or in part: dead verbs, values of the wrong type, combinations that exclude
-    /// each other, Falco rules that an earlier one always takes the event from.
+    /// Rules that can never match are errors: dead verbs, unknown fields, values of the wrong type, combinations that
+    /// exclude each other. If a part of a rule can never match, that is a note. So is a Falco rule that an earlier one
+    /// always takes the event from, unless the rules are matched so: then it is an error. A rule that says itself that
+    /// it never holds is a warning.
     pub fn check(&self) -> Vec<Problem> {
         let evaluated = || self.rules().iter().filter(|rule| rule.is_evaluated());
         let mut problems: Vec<Problem> = evaluated().flat_map(check_rule).collect();
-        if self.options().matching == Matching::First {
-            problems.extend(shadowed(self.rules()));
-        }
+        problems.extend(shadowed(self.rules(), self.options().matching));
         problems
     }
 
@@ -67,7 +67,11 @@ impl RuleSet {
 
 fn check_rule(rule: &Rule) -> Vec<Problem> {
     if let Some(reason) = dead(&rule.condition) {
-        let fault = Fault::warning(rule.meta.place, format!("`{}` can never match: {reason}", rule.meta.title));
+        let what = format!("`{}` can never match: {reason}", rule.meta.title);
+        let fault = match is_switched_off(&rule.condition) {
+            true => Fault::warning(rule.meta.place, what),
+            false => Fault::error(rule.meta.place, what),
+        };
         return vec![fault.in_file(&rule.meta.file)];
     }
     let mut faults = BTreeMap::new();
@@ -81,6 +85,16 @@ fn check_rule(rule: &Rule) -> Vec<Problem> {
     let notes =
         faults.into_iter().map(|(reason, place)| Fault::note(place, format!("`{}`: {reason}", rule.meta.title)));
     notes.map(|fault| fault.in_file(&rule.meta.file)).collect()
+}
+
+/// Whether a rule says itself that it never holds: Falco's own rules are switched off by such a macro.
+fn is_switched_off(condition: &Condition) -> bool {
+    match condition {
+        Condition::Always(truth) => *truth == Truth::False,
+        Condition::All(parts) => parts.iter().any(is_switched_off),
+        Condition::Not(inner) => matches!(**inner, Condition::Always(Truth::True)),
+        Condition::Any(_) | Condition::Test(_) => false,
+    }
 }
 
 /// Why a condition can never hold, if that shows.
@@ -102,6 +116,11 @@ fn dead(condition: &Condition) -> Option<String> {
 
 /// Why a test can never hold, if that shows.
 fn dead_test(predicate: &Predicate) -> Option<String> {
+    if let Field::Path(Root::Event, path) = &predicate.field
+        && let Some(fault) = check_path(path, Place::default())
+    {
+        return Some(fault.what);
+    }
     let path = single_path(&predicate.field)?;
     let Test::Text(case, Pattern::Exact(value)) = &predicate.test else { return None };
     let is = |name: &str| if *case == Case::Folded { name.to_lowercase() == **value } else { name == &**value };
@@ -200,7 +219,7 @@ fn exact_values(condition: &Condition) -> Option<(String, BTreeSet<String>)> {
 }
 
 /// Falco rules all of whose events an earlier rule takes.
-fn shadowed(rules: &[Rule]) -> Vec<Problem> {
+fn shadowed(rules: &[Rule], matching: Matching) -> Vec<Problem> {
     let falco: Vec<(&Rule, Vec<&Condition>)> = rules
         .iter()
         .filter(|rule| rule.is_evaluated() && rule.priority().is_some())
@@ -213,13 +232,15 @@ fn shadowed(rules: &[Rule]) -> Vec<Problem> {
     for (at, (rule, needs)) in falco.iter().enumerate() {
         let wider = falco[..at].iter().find(|(_, earlier)| earlier.iter().all(|part| needs.contains(part)));
         if let Some((earlier, _)) = wider {
-            let what = format!(
-                "`{}` never reports: `{}` stands before it and matches all that it does",
-                rule.meta.title, earlier.meta.title
-            );
-            problems.push(
-                Fault::warning(rule.meta.place, what).hint("match all rules, or move it up").in_file(&rule.meta.file),
-            );
+            let (title, place) = (&rule.meta.title, rule.meta.place);
+            let why = format!("`{}` stands before it and matches all that it does", earlier.meta.title);
+            let fault = match matching {
+                Matching::First => Fault::error(place, format!("`{title}` never reports: {why}")),
+                Matching::All => {
+                    Fault::note(place, format!("`{title}` never reports where the first match counts: {why}"))
+                }
+            };
+            problems.push(fault.hint("match all rules, or move it up").in_file(&rule.meta.file));
         }
     }
     problems

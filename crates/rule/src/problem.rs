@@ -23,9 +23,9 @@ impl Source {
 pub enum Severity {
     /// Worth knowing; the rule works.
     Note,
-    /// The rule is loaded but does not do what its author meant, or can never match.
+    /// The rule is loaded but does not do what its author meant.
     Warning,
-    /// The rule is not loaded. The other rules are.
+    /// The rule is not loaded, or can never match. The other rules are not concerned.
     Error,
 }
 

@@ -15,7 +15,7 @@ fn problems_name_place_reason_and_the_nearest_name() {
     for (detection, want) in [
         (
             "    s: {verb: replace}\n    condition: s",
-            "f.yml:1:1: warning: `t` can never match: `replace` is no verb of Kubernetes",
+            "f.yml:1:1: error: `t` can never match: `replace` is no verb of Kubernetes",
         ),
         (
             "    s: {verb: [create, replace]}\n    condition: s",
@@ -88,9 +88,10 @@ const FALCO: &str = "
 fn a_rule_behind_a_wider_one_is_shadowed_under_first_match() {
     let set =
         |matching| RuleSet::compile(load_falco(&[Source::new("f", FALCO)]), Options { matching, ..Options::default() });
-    assert!(set(Matching::All).check().is_empty());
+    let problems = set(Matching::All).check();
+    assert_eq!(problems.iter().map(|problem| problem.severity).collect::<Vec<_>>(), [Severity::Note], "{problems:?}");
     let problems = set(Matching::First).check();
-    assert_eq!(problems.len(), 1);
+    assert_eq!(problems.iter().map(|problem| problem.severity).collect::<Vec<_>>(), [Severity::Error]);
     assert!(problems[0].what.starts_with("`narrow` never reports: `wide`"), "{}", problems[0]);
 }
 
@@ -100,4 +101,16 @@ fn differences_to_falco_are_told() {
     let said: Vec<_> = set.differences().into_iter().map(|d| (d.rule.0, d.what)).collect();
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said.iter().all(|(rule, _)| *rule == 2));
+}
+
+#[test]
+fn a_rule_that_is_switched_off_is_no_mistake() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/falco/rules/k8s_audit_rules.yaml");
+    let loaded = load_falco(&[Source::new("f", std::fs::read_to_string(path).unwrap())]);
+    let problems = RuleSet::compile(loaded, Options::default()).check();
+    let grave: Vec<_> = problems.iter().filter(|problem| problem.severity > Severity::Note).collect();
+    assert_eq!(grave.len(), 1, "{grave:?}");
+    assert!(
+        grave[0].severity == Severity::Warning && grave[0].what.starts_with("`All K8s Audit Events` can never match")
+    );
 }

@@ -10,10 +10,12 @@ use serde_json::json;
 use crate::exit;
 use crate::rulesets::{WhichMatches, load_files};
 
-/// Errors are rules that do not load, warnings are rules that can never match, notes tell what is read in another way than
-/// it is written, and where a Falco rule natively means something else than in Falco (see `scan --parity`).
+/// Errors are rules that do not load or can never match, warnings are what is probably a mistake, notes tell what is read in
+/// another way than it is written, which parts of a rule can never match, and where a Falco rule natively means something
+/// else than in Falco (see `scan --parity`).
 ///
-/// Exit codes: 0 nothing wrong, 1 a rule does not load (with --strict: or can never match), 3 a file cannot be read.
+/// Exit codes: 0 nothing wrong, 1 a rule does not load or can never match (with --strict: or a warning), 3 a file cannot be
+/// read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
     /// Rule files and directories, Sigma or Falco; without any, the built-in rules
@@ -24,7 +26,7 @@ pub(crate) struct Check {
     /// Exit with 1 for warnings as well
     #[arg(long)]
     strict: bool,
-    /// Falco rules: with `first`, also tell which never report because an earlier one always does
+    /// Falco rules: with `first`, those that never report because an earlier one always does are errors, not notes
     #[arg(long, value_enum, default_value = "all", value_name = "WHICH")]
     matching: WhichMatches,
 }
