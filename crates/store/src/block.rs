@@ -33,6 +33,16 @@ impl Block {
         self.integers(Column::Size).iter().map(|size| usize::try_from(*size).unwrap_or(0)).sum()
     }
 
+    /// Without rows.
+    pub(crate) fn empty() -> Block {
+        Block { rows: 0, columns: Column::all().map(|column| absent(column, 0)).collect() }
+    }
+
+    /// Its columns, in the order of [`Column::all`].
+    pub(crate) fn into_columns(self) -> Vec<Values> {
+        self.columns
+    }
+
     /// From columns of equal length, in the order of [`Column::all`].
     pub(crate) fn from_columns(rows: usize, columns: Vec<Values>) -> Block {
         Block { rows, columns }

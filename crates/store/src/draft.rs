@@ -9,7 +9,7 @@ use crate::column::{Column, Kind};
 use crate::interner::{Interner, same};
 use crate::residual::{self, Comparison, Cut, ESCAPED, Row, VERBATIM};
 use crate::spelling::{self, Minute};
-use crate::values::{ABSENT, NO_INTEGER, NO_UUID, Strings, Values};
+use crate::values::{ABSENT, Dictionary, NO_INTEGER, NO_UUID, Strings, Values};
 
 /// Columns of integers; they come first.
 const INTEGERS: usize = Column::ResponseSize as usize + 1;
@@ -123,23 +123,6 @@ impl Default for BlockBuilder {
 }
 
 impl BlockBuilder {
-    /// With room for about as much as `before` has.
-    pub(crate) fn after(before: &Block) -> Self {
-        let mut builder = Self::default();
-        for column in Column::all() {
-            match before.values(column) {
-                Values::Integers(values) => builder.integers[column as usize].reserve(values.len()),
-                Values::Uuids(values) => builder.uuids.reserve(values.len()),
-                Values::Coded { dictionary, .. } if dictionary.len() == 1 => {}
-                Values::Coded { codes, .. } => builder.coded[column as usize].codes.reserve(codes.len()),
-                Values::Bytes(strings) => {
-                    builder.wide[wide(column)] = Strings::with_capacity(strings.len(), strings.bytes());
-                }
-            }
-        }
-        builder
-    }
-
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
@@ -266,22 +249,37 @@ impl BlockBuilder {
         self.rows += 1;
     }
 
-    pub(crate) fn finish(self) -> Block {
-        let mut integers = self.integers.into_iter();
-        let mut coded = self.coded.into_iter();
-        let mut wide = self.wide.into_iter();
-        let mut uuids = self.uuids;
-        let columns =
-            Column::all().zip(&mut coded).map(|(column, Coded { mut codes, interner, .. })| match column.kind() {
-                Kind::Integer | Kind::Time => Values::Integers(integers.next().unwrap_or_default()),
-                Kind::Uuid => Values::Uuids(std::mem::take(&mut uuids)),
-                Kind::Text | Kind::Json | Kind::Binary => {
-                    codes.resize(self.rows, ABSENT);
-                    Values::Coded { codes, dictionary: interner.into_dictionary() }
+    /// The rows as a block. Goes on without rows, in the room of a block that nobody needs any more.
+    pub(crate) fn finish(&mut self, room: Block) -> Block {
+        let rows = std::mem::take(&mut self.rows);
+        self.shapes.fill((0, ABSENT));
+        let columns = Column::all().zip(room.into_columns()).map(|(column, room)| match room {
+            Values::Integers(room) => Values::Integers(exchange(&mut self.integers[column as usize], room)),
+            Values::Uuids(room) => Values::Uuids(exchange(&mut self.uuids, room)),
+            Values::Coded { codes, dictionary } => self.coded[column as usize].finish(rows, codes, dictionary),
+            Values::Bytes(mut room) => {
+                room.clear();
+                Values::Bytes(std::mem::replace(&mut self.wide[wide(column)], room))
+            }
+        });
+        Block::from_columns(rows, columns.collect())
+    }
+
+    /// Room for about as much as it has, but for no more than `bytes_max` in a column that is held row by row as bytes.
+    pub(crate) fn as_much_room(&self, bytes_max: usize) -> Block {
+        let mut room = Block::empty().into_columns();
+        for (column, values) in Column::all().zip(&mut room) {
+            match values {
+                Values::Integers(values) => values.reserve(self.rows),
+                Values::Uuids(values) => values.reserve(self.rows),
+                Values::Coded { codes, .. } => codes.reserve(self.coded[column as usize].codes.len()),
+                Values::Bytes(strings) => {
+                    let bytes = self.wide[wide(column)].bytes();
+                    *strings = Strings::with_capacity(self.rows, (bytes + bytes / 8).min(bytes_max));
                 }
-                Kind::Body | Kind::Blob => Values::Bytes(wide.next().unwrap_or_default()),
-            });
-        Block::from_columns(self.rows, columns.collect())
+            }
+        }
+        Block::from_columns(0, room)
     }
 
     /// The rows so far, as a block of their own.
@@ -301,7 +299,22 @@ impl BlockBuilder {
     }
 }
 
+/// What is in `values`, and puts `room` there.
+fn exchange<T>(values: &mut Vec<T>, mut room: Vec<T>) -> Vec<T> {
+    room.clear();
+    std::mem::replace(values, room)
+}
+
 impl Coded {
+    fn finish(&mut self, rows: usize, room: Vec<u32>, dictionary: Dictionary) -> Values {
+        self.spellings.clear();
+        self.meanings.clear();
+        self.derived.clear();
+        let mut codes = exchange(&mut self.codes, room);
+        codes.resize(rows, ABSENT);
+        Values::Coded { codes, dictionary: self.interner.finish(dictionary) }
+    }
+
     fn meaning(&mut self, json: Json<'_>, inner: &[u8]) -> Meaning {
         if let Some(code) = self.interner.recent_plain(inner) {
             return Meaning { code, mark: Some(VERBATIM) };

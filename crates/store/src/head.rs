@@ -19,6 +19,8 @@ pub(crate) struct Head {
     closed: Vec<Arc<Block>>,
     open: BlockBuilder,
     open_bytes: usize,
+    /// Blocks that nobody needs any more.
+    room: Vec<Block>,
     copy: Option<Arc<Block>>,
     extractor: Extractor,
     rows: usize,
@@ -67,19 +69,24 @@ impl Head {
         self.closed.clone()
     }
 
-    /// Lets the `count` oldest blocks go.
+    /// Lets the `count` oldest blocks go. Their room is used again: fresh memory costs more than what is written to it.
     pub(crate) fn drop_blocks(&mut self, count: usize) {
-        self.closed.drain(..count);
+        let gone = self.closed.drain(..count).filter_map(Arc::into_inner);
+        self.room.extend(gone.filter(|block| block.entry_bytes() <= BLOCK_BYTES_MAX));
         self.rows = self.closed.iter().map(|block| block.rows()).sum::<usize>() + self.open.rows();
         self.bytes = self.closed.iter().map(|block| block.entry_bytes()).sum::<usize>() + self.open_bytes;
         self.oldest = self.blocks().first().and_then(|block| block.integers(crate::Column::Received).first().copied());
     }
 
+    /// Gives back the room of blocks that are gone, when as many more are not to be expected soon.
+    pub(crate) fn give_room_back(&mut self) {
+        self.room = Vec::new();
+    }
+
     fn close_block(&mut self) {
         if self.open.rows() > 0 {
-            let block = std::mem::take(&mut self.open).finish();
-            self.open = BlockBuilder::after(&block);
-            self.closed.push(Arc::new(block));
+            let room = self.room.pop().unwrap_or_else(|| self.open.as_much_room(BLOCK_BYTES_MAX));
+            self.closed.push(Arc::new(self.open.finish(room)));
             self.open_bytes = 0;
             self.copy = None;
         }

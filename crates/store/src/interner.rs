@@ -121,6 +121,20 @@ impl Interner {
         &self.dictionary
     }
 
+    /// Lets the values go, and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.dictionary.clear();
+        self.table.clear();
+        self.recent.fill(Recent::default());
+    }
+
+    /// The dictionary so far. Goes on without values in the room of another one.
+    pub(crate) fn finish(&mut self, room: Dictionary) -> Dictionary {
+        let finished = std::mem::replace(&mut self.dictionary, room);
+        self.clear();
+        finished
+    }
+
     pub(crate) fn into_dictionary(self) -> Dictionary {
         self.dictionary
     }

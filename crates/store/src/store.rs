@@ -141,7 +141,7 @@ impl Store {
         for arrival in arrivals {
             let full = self.append_one(&arrival.into());
             if full {
-                self.seal()?;
+                self.seal_head()?;
             }
         }
         Ok(())
@@ -167,6 +167,12 @@ impl Store {
 
     /// Makes the head a segment. Queries go on meanwhile.
     pub fn seal(&mut self) -> Result<(), StoreError> {
+        self.seal_head()?;
+        self.shared.lock().head.give_room_back();
+        Ok(())
+    }
+
+    fn seal_head(&mut self) -> Result<(), StoreError> {
         let (blocks, mut manifest, cursor) = {
             let mut shared = self.shared.lock();
             (shared.head.close(), Manifest::clone(&shared.manifest), shared.next)

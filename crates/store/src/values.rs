@@ -37,6 +37,12 @@ impl Strings {
         self.places.len()
     }
 
+    /// Lets the values go, and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.places.clear();
+        self.data.clear();
+    }
+
     #[inline]
     pub(crate) fn get(&self, at: usize) -> &[u8] {
         let (start, end) = self.places[at];
@@ -97,6 +103,12 @@ impl Dictionary {
     /// Number of codes, the absent one included.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Lets the values go, and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+        self.0.push(b"");
     }
 
     /// The value of a code; `None` for [`ABSENT`].
