@@ -17,6 +17,7 @@ mod json;
 mod normalise;
 mod outline;
 mod quantity;
+mod salvage;
 mod split;
 mod time;
 

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::event::Event;
 use crate::format::Format;
 use crate::json::{Json, JsonKind, Writer};
+use crate::salvage::salvage;
 use crate::split::{Reason, diagnose};
 
 /// Carriers inside carriers that are opened, such as a collector's record around a cloud's.
@@ -34,7 +35,7 @@ pub fn normalise(format: Format, record: &[u8]) -> Result<Normalised<'_>, Reason
 
 /// Finds the audit event in a JSON value of any known format.
 pub(crate) fn recognise(json: Json<'_>) -> Option<(Format, Normalised<'_>)> {
-    open(json, 0)
+    open(json, None, 0)
 }
 
 /// The cluster a cloud's record names: GKE's label, the Azure resource, OpenShift's id.
@@ -49,16 +50,21 @@ pub(crate) fn cluster_of(json: Json<'_>) -> Option<String> {
     json.path(&["openshift", "cluster_id"]).and_then(Json::text).map(Cow::into_owned)
 }
 
-fn open(json: Json<'_>, depth: usize) -> Option<(Format, Normalised<'_>)> {
+/// Opens what may be an event, or carry one. `time` is what the carriers so far say of when it happened.
+fn open<'a>(json: Json<'a>, time: Option<Json<'a>>, depth: usize) -> Option<(Format, Normalised<'a>)> {
     match json.kind() {
         _ if depth > CARRIER_DEPTH_MAX => None,
         JsonKind::String => {
             let text = json.text()?;
-            let (format, inside) = open(Json::whole(text.as_bytes()).ok()?, depth + 1)?;
-            Some((format, Cow::Owned(inside.into_owned())))
+            let inside = match Json::whole(text.as_bytes()) {
+                Ok(inside) => open(inside, time, depth + 1)?.1.into_owned(),
+                Err(fault) if fault.at >= text.len() => salvage(text.as_bytes(), time)?,
+                Err(_) => return None,
+            };
+            Some((Format::Collected, Cow::Owned(inside)))
         }
         JsonKind::Object if Event::from_json(json).is_ok() => Some(plain(json)),
-        JsonKind::Object => carried(json, depth),
+        JsonKind::Object => carried(json, time, depth),
         _ => None,
     }
 }
@@ -98,13 +104,14 @@ const CARRIERS: [(&str, Format); 15] = [
     ("audit", Format::Collected),
 ];
 
-fn carried(json: Json<'_>, depth: usize) -> Option<(Format, Normalised<'_>)> {
+fn carried<'a>(json: Json<'a>, time: Option<Json<'a>>, depth: usize) -> Option<(Format, Normalised<'a>)> {
     if json.get("protoPayload").is_some() {
         return crate::gke::translate(json).map(|event| (Format::Gke, Cow::Owned(event)));
     }
+    let time = json.get("time").filter(|time| time.kind() == JsonKind::String).or(time);
     let mut found = None;
     for (key, format) in CARRIERS {
-        let inside = json.get(key).and_then(|value| open(value, depth + 1));
+        let inside = json.get(key).and_then(|value| open(value, time, depth + 1));
         if let Some((_, event)) = inside {
             found = Some((carrier_format(json, format), event));
             break;
@@ -157,6 +164,10 @@ mod tests {
             let text = normalise(format, record.as_bytes()).unwrap();
             assert_eq!(&*text, event, "{format:?}");
         }
+        let cut = br#"{"time":"2026-01-02T03:04:07Z","properties":{"log":"{\"auditID\":\"a\",\"stage\":\"Panic\",\"requestObject\":{\"k"}}"#;
+        let text = normalise(Format::Aks, cut).unwrap();
+        let time = Event::parse(&text).unwrap().time();
+        assert_eq!(time, crate::parse_rfc3339("2026-01-02T03:04:07Z"));
     }
 
     #[test]
