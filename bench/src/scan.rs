@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use audit::Event;
 use detect::{Detector, Observed};
-use rule::{Condition, Loaded, Matcher, Options, Pattern, RuleSet, Sense, Test};
+use rule::{Condition, Loaded, Matcher, Meta, Options, Pattern, RuleSet, Sense, Test};
 
 use crate::corpus::Corpus;
 use crate::process::{self, Usage};
@@ -32,7 +32,7 @@ const LOAD_MAX: Duration = Duration::from_millis(50);
 /// Most memory of a scan.
 const MEMORY_MAX: u64 = 200_000_000;
 /// What the rows about more rules mean.
-const TENFOLD: &str = "Ten times the rules are the rules and nine copies of each that look for other values: every text that a rule wants is another, but for verbs and stages, which the rules of a larger set share as well. Where each rule stands ten times as it is, what is asked is shared and every finding is told ten times. Copies of a rule that only feeds a correlation feed none, and make findings of their own, so that findings grow more than tenfold.";
+const TENFOLD: &str = "Ten times the rules are the rules and nine copies of each that look for other values: every text that a rule wants is another, but for verbs and stages, which the rules of a larger set share as well. Where each rule stands ten times as it is, what is asked is shared and every finding is told ten times.";
 
 /// Exit code of a scan that found something grave.
 const FOUND: i32 = 2;
@@ -229,16 +229,26 @@ impl Times {
     }
 }
 
-/// The rules, and nine copies of each.
+/// The rules and correlations, and nine copies of each; the copies of a correlation are about copies of its rules.
 fn tenfold(loaded: &Loaded, copies: Copies) -> Loaded {
     let mut many = loaded.clone();
     for copy in 1..10 {
+        let renamed = |name: &String| format!("{name}-{copy}");
+        let rename = |meta: &mut Meta| (meta.id, meta.name) = (renamed(&meta.id), meta.name.as_ref().map(renamed));
         for mut rule in loaded.rules.clone() {
-            rule.meta.id = format!("{}-{copy}", rule.meta.id);
+            rename(&mut rule.meta);
             if copies == Copies::OfOtherValues {
                 change(&mut rule.condition, Sense::Positive, copy);
             }
             many.rules.push(rule);
+        }
+        for mut correlation in loaded.correlations.clone() {
+            rename(&mut correlation.meta);
+            correlation.rules.iter_mut().for_each(|rule| *rule = renamed(rule));
+            for of in correlation.aliases.values_mut() {
+                *of = of.iter().map(|(rule, field)| (renamed(rule), field.clone())).collect();
+            }
+            many.correlations.push(correlation);
         }
     }
     many

@@ -1,14 +1,13 @@
 //! Searching: rows that match, and groups of them.
 
-use audit::{Micros, format_rfc3339};
-use axum::Json;
+use audit::{Micros, Writer, format_rfc3339, quote};
 use axum::extract::{Query as Parameters, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use query::{Context, Expr, Field, Query, ROW_KEYS, Range, Raw, RowKeys, Test};
 use query::{parse_duration, parse_since, parse_until};
 use serde::Deserialize;
-use serde_json::{Value as JsonValue, json};
+use serde_json::Value as JsonValue;
 use store::{Column, FoundRow, GroupBy, KEYS_MAX, Key, Order, Scan, Snapshot, StoreError, Value};
 
 use crate::problem::Problem;
@@ -77,7 +76,7 @@ pub(crate) async fn search(
 pub(crate) async fn groups(
     State(api): State<Api>,
     Parameters(parameters): Parameters<GroupParameters>,
-) -> Result<Json<JsonValue>, Problem> {
+) -> Result<Response, Problem> {
     api.clone()
         .answer(move || {
             let context = Context::utc(api.clock.now().0);
@@ -90,37 +89,45 @@ pub(crate) async fn groups(
             let limit = parameters.limit.unwrap_or(GROUPS).min(GROUPS_MAX);
             let found = api.store.snapshot().group_by(&query, &by).map_err(|error| Problem::internal(&error))?;
             let left_out: u64 = found.groups.iter().skip(limit).map(|group| group.count).sum();
-            let groups: Vec<_> = found.groups.iter().take(limit).map(|group| group_json(group, &by)).collect();
-            Ok(Json(json!({ "groups": groups, "other": found.other + left_out })))
+            let mut text = b"{\"groups\":[".to_vec();
+            for (place, group) in found.groups.iter().take(limit).enumerate() {
+                text.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
+                text.extend_from_slice(&group_json(group, &by));
+            }
+            text.extend_from_slice(format!("\n],\"other\":{}}}\n", found.other + left_out).as_bytes());
+            Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
         })
         .await
 }
 
-fn group_json(group: &store::Group, by: &GroupBy) -> JsonValue {
-    let keys: Vec<_> = group.keys.iter().zip(&by.keys).map(|(value, key)| key_json(value, *key)).collect();
-    let mut json = json!({
-        "keys": keys,
-        "count": group.count,
-        "first": format_rfc3339(group.first),
-        "last": format_rfc3339(group.last),
-    });
+/// The JSON of a group, written as it is made: there may be very many.
+fn group_json(group: &store::Group, by: &GroupBy) -> Vec<u8> {
+    let mut keys = b"[".to_vec();
+    for (place, (value, key)) in group.keys.iter().zip(&by.keys).enumerate() {
+        keys.extend_from_slice(if place == 0 { b"" } else { b"," });
+        write_key(value, *key, &mut keys);
+    }
+    keys.push(b']');
+    let mut json = Writer::new();
+    json.json("keys", &keys).json("count", group.count.to_string().as_bytes());
+    json.text("first", &format_rfc3339(group.first)).text("last", &format_rfc3339(group.last));
     if by.distinct.is_some() {
-        json["distinct"] = group.distinct.into();
+        json.json("distinct", group.distinct.to_string().as_bytes());
     }
     if by.sum.is_some() {
-        json["sum"] = group.sum.into();
+        json.json("sum", group.sum.to_string().as_bytes());
     }
-    json
+    json.finish()
 }
 
-fn key_json(value: &Value, key: Key) -> JsonValue {
+fn write_key(value: &Value, key: Key, out: &mut Vec<u8>) {
     match (value, key) {
-        (Value::Absent, _) => JsonValue::Null,
+        (Value::Absent, _) => out.extend_from_slice(b"null"),
         (Value::Integer(time), Key::TimeStep(_) | Key::Column(Column::Time | Column::Received)) => {
-            format_rfc3339(*time).into()
+            quote(&format_rfc3339(*time), out);
         }
-        (Value::Integer(integer), _) => (*integer).into(),
-        (Value::Text(text), _) => (**text).into(),
+        (Value::Integer(integer), _) => out.extend_from_slice(integer.to_string().as_bytes()),
+        (Value::Text(text), _) => quote(text, out),
     }
 }
 

@@ -28,4 +28,4 @@ pub use json::{DEPTH_MAX, Elements, Fault, Json, JsonKind, Members, Writer, quot
 pub use normalise::{Normalised, normalise};
 pub use quantity::{ByteSize, ParseQuantityError};
 pub use split::{End, ITEM_MAX, Item, Reason, Splitter, diagnose, split};
-pub use time::{Micros, civil_from_days, days_from_civil, days_in_month, format_rfc3339, parse_rfc3339};
+pub use time::{Micros, civil_from_days, days_from_civil, days_in_month, format_rfc3339, parse_rfc3339, write_rfc3339};

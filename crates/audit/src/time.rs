@@ -5,6 +5,9 @@ pub type Micros = i64;
 
 const DAY: i64 = 86_400_000_000;
 
+/// The form in which the API server writes a time.
+const RFC3339: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
+
 /// Reads an RFC 3339 time of any precision and offset; finer parts than a microsecond are cut off.
 pub fn parse_rfc3339(text: &str) -> Option<Micros> {
     parse_bytes(text.as_bytes())
@@ -18,9 +21,8 @@ pub(crate) fn parse_bytes(bytes: &[u8]) -> Option<Micros> {
 
 /// A time as the API server writes it: `2026-11-21T23:25:00.371923Z`. Nothing if it is another.
 fn parse_usual(bytes: &[u8; 27]) -> Option<Micros> {
-    const FORM: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
     let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
-    if !bytes.iter().zip(FORM).fold(true, |all, pair| all & fits(pair)) {
+    if !bytes.iter().zip(RFC3339).fold(true, |all, pair| all & fits(pair)) {
         return None;
     }
     let two = |at: usize| i64::from(bytes[at] - b'0') * 10 + i64::from(bytes[at + 1] - b'0');
@@ -66,11 +68,42 @@ fn parse_any(bytes: &[u8]) -> Option<Micros> {
 
 /// Writes a time as the API server does: UTC, six decimals, `Z`.
 pub fn format_rfc3339(time: Micros) -> String {
+    match write_rfc3339(time) {
+        Some(text) => String::from_utf8_lossy(&text).into_owned(),
+        None => {
+            let (year, month, day) = civil_from_days(time.div_euclid(DAY));
+            let of_day = write_rfc3339(time.rem_euclid(DAY)).unwrap_or(*RFC3339);
+            format!("{year:04}-{month:02}-{day:02}{}", String::from_utf8_lossy(&of_day[10..]))
+        }
+    }
+}
+
+/// The same in ASCII, without an allocation; nothing for years that do not have four digits.
+pub fn write_rfc3339(time: Micros) -> Option<[u8; 27]> {
     let (days, rest) = (time.div_euclid(DAY), time.rem_euclid(DAY));
     let (year, month, day) = civil_from_days(days);
-    let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+    if !(0..=9999).contains(&year) {
+        return None;
+    }
+    let (seconds, micros) = ((rest / 1_000_000) as u32, (rest % 1_000_000) as u32);
+    let pairs = [
+        (0, year as u32 / 100),
+        (2, year as u32 % 100),
+        (5, month as u32),
+        (8, day as u32),
+        (11, seconds / 3600),
+        (14, seconds / 60 % 60),
+        (17, seconds % 60),
+        (20, micros / 10_000),
+        (22, micros / 100 % 100),
+        (24, micros % 100),
+    ];
+    let mut text = *RFC3339;
+    for (at, value) in pairs {
+        text[at] = b'0' + (value / 10) as u8;
+        text[at + 1] = b'0' + (value % 10) as u8;
+    }
+    Some(text)
 }
 
 fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
@@ -133,6 +166,13 @@ pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn years_without_four_digits_are_written_too() {
+        assert_eq!(format_rfc3339(253_402_300_800_000_001), "10000-01-01T00:00:00.000001Z");
+        assert_eq!(format_rfc3339(-62_167_219_200_000_001), "-001-12-31T23:59:59.999999Z");
+        assert_eq!(format_rfc3339(253_402_300_799_999_999), "9999-12-31T23:59:59.999999Z");
+    }
 
     #[test]
     fn known_times() {

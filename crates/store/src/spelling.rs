@@ -79,31 +79,10 @@ pub(crate) fn put_integer(value: i64, out: &mut impl Sink) {
 
 /// Writes a time as the API server does; the same text as [`audit::format_rfc3339`] without the allocation.
 pub(crate) fn put_time(time: Micros, out: &mut impl Sink) {
-    const DAY: i64 = 86_400_000_000;
-    let (days, rest) = (time.div_euclid(DAY), time.rem_euclid(DAY));
-    let (year, month, day) = civil(days);
-    if !(0..=9999).contains(&year) {
-        return out.put(audit::format_rfc3339(time).as_bytes());
+    match audit::write_rfc3339(time) {
+        Some(text) => out.put(&text),
+        None => out.put(audit::format_rfc3339(time).as_bytes()),
     }
-    let (seconds, micros) = ((rest / 1_000_000) as u32, (rest % 1_000_000) as u32);
-    let pairs = [
-        (0, year as u32 / 100),
-        (2, year as u32 % 100),
-        (5, month as u32),
-        (8, day as u32),
-        (11, seconds / 3600),
-        (14, seconds / 60 % 60),
-        (17, seconds % 60),
-        (20, micros / 10_000),
-        (22, micros / 100 % 100),
-        (24, micros % 100),
-    ];
-    let mut text = *b"0000-00-00T00:00:00.000000Z";
-    for (at, value) in pairs {
-        text[at] = b'0' + (value / 10) as u8;
-        text[at + 1] = b'0' + (value % 10) as u8;
-    }
-    out.put(&text);
 }
 
 /// Reads a time as [`put_time`] writes it; nothing for any other way to write one.
@@ -129,17 +108,6 @@ pub(crate) fn parse_time(text: &[u8]) -> Option<Micros> {
     }
     let seconds = audit::days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
     Some(seconds * 1_000_000 + micros.into_iter().fold(0, |all, pair| all * 100 + pair))
-}
-
-/// Date of a day number since 1970, by eras of 400 years that begin on 1 March.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 /// Where the digits of a UUID's bytes stand in its canonical form.
