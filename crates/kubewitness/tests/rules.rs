@@ -51,7 +51,7 @@ fn a_wrong_sigma_rule_is_named_with_place_and_remedy_and_the_others_load() {
         ("  s: {verb|expand: '%verbs%'}\n  condition: s", "error: placeholder `%verbs%` has no value", 1),
         (
             "  s: {verbb: get}\n  condition: s",
-            "f.yml:10:7: warning: no audit event has a field `verbb`: a test of it never holds (did you mean `verb`?)",
+            "f.yml:10:7: error: no audit event has a field `verbb`: a test of it never holds (did you mean `verb`?)",
             1,
         ),
         ("  s: {verb: replace}\n  condition: s", "error: `bad` can never match: `replace` is no verb of Kubernetes", 1),

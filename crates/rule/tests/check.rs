@@ -27,7 +27,11 @@ fn problems_name_place_reason_and_the_nearest_name() {
         ("    s: {stage: Complete}\n    condition: s", "is no stage"),
         (
             "    s: {objectref.resource: pods}\n    condition: s",
-            "f.yml:4:9: warning: no audit event has a field `objectref.resource`: a test of it never holds (did you mean `objectRef`?)",
+            "f.yml:4:9: error: no audit event has a field `objectref.resource`: a test of it never holds (did you mean `objectRef`?)",
+        ),
+        (
+            "    s: {verbb: get}\n    t: {verb: list}\n    condition: s or t",
+            "error: no audit event has a field `verbb`: a test of it never holds (did you mean `verb`?)",
         ),
         ("    s: {objectRef.ressource: pods}\n    condition: s", "did you mean `resource`?"),
         ("    s: {kw.outcom: denied}\n    condition: s", "did you mean `outcome`?"),

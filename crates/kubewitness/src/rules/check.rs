@@ -10,12 +10,11 @@ use serde_json::json;
 use crate::exit;
 use crate::rulesets::{WhichMatches, load_files};
 
-/// Errors are rules that do not load or can never match, warnings are what is probably a mistake, notes tell what is read in
-/// another way than it is written, which parts of a rule can never match, and where a Falco rule natively means something
-/// else than in Falco (see `scan --parity`).
+/// Errors are rules that do not load, can never match or name a field that no event has; warnings are what is probably a
+/// mistake; notes tell what is read in another way than it is written, which parts of a rule can never match, and where a
+/// Falco rule natively means something else than in Falco (see `scan --parity`).
 ///
-/// Exit codes: 0 nothing wrong, 1 a rule does not load or can never match (with --strict: or a warning), 3 a file cannot be
-/// read.
+/// Exit codes: 0 nothing wrong, 1 an error (with --strict: or a warning), 3 a file cannot be read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
     /// Rule files and directories, Sigma or Falco; without any, the built-in rules

@@ -60,5 +60,5 @@ pub(crate) fn check_path(name: &str, place: Place) -> Option<Fault> {
 }
 
 fn unknown(name: &str, place: Place) -> Fault {
-    Fault::warning(place, format!("no audit event has a field `{name}`: a test of it never holds"))
+    Fault::error(place, format!("no audit event has a field `{name}`: a test of it never holds"))
 }
